@@ -66,6 +66,7 @@ export interface PublishedIntegers {
 }
 
 const shape = list(integer);
+const numberOrNull = (value: unknown): boolean => value === null || number(value);
 const bytesByLink = recordOf(integer);
 const cost = fields({ rounds: integer, bytes: bytesByLink });
 const cutFields = { value: text, tensor: text, shape };
@@ -125,6 +126,8 @@ const isManifest = fields(
     inexact: list(fields({ operator: text, count: integer, at: list(text) })),
     integers,
     serverCuts: list(fields(cutFields, cutOptions)),
+    // No bound is null.
+    errors: list(fields({ tensor: text, declared: numberOrNull, largest: numberOrNull })),
     sharedInputs: list(sharedValue),
     sharedOutputs: list(sharedValue),
     guard,

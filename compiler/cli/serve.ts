@@ -2,7 +2,7 @@ import { given, type ServedAnswer, serve } from "../api/index.ts";
 import { outputLines, shareLines } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { dealerOption, identityOption, listenOption, serveUntilInterrupted } from "./network-options.ts";
-import { nameBeforeEquals } from "./repeated-options.ts";
+import { inputName } from "./repeated-options.ts";
 import { adapterOption, clampOption, sharesOption } from "./run.ts";
 
 export const serveCommand: CommandSpec = {
@@ -17,7 +17,7 @@ export const serveCommand: CommandSpec = {
       flags: "--input <name=path>",
       help: "the server's own input: a file for all queries, or a folder with a file for each --record of a query; of an input that arrives as shares, the server's share or a folder of them",
       repeats: true,
-      subject: nameBeforeEquals,
+      subject: inputName,
     },
     adapterOption,
     clampOption,

@@ -12,7 +12,7 @@ export {
   type ReadShare,
   type Residues,
 } from "./handed-shares.ts";
-export { checkInputs, type InputsOf, readInputFiles } from "./input-files.ts";
+export { checkInputs, type InputFile, type InputsOf, inputFileOf, readInputFiles } from "./input-files.ts";
 export { InternalError } from "./internal-error.ts";
 export { loadMir } from "./load-mir.ts";
 export { type LocalGuard, openLocalGuard } from "./local-guard.ts";

@@ -15,7 +15,8 @@ export const defineProtocol = (protocol: Protocol): Protocol => ({
 });
 
 /** Most units in the last place between a protocol's result and the interpreter's. */
-export const ulpsOf = ({ accuracy }: Protocol, spec: Spec): number => (accuracy === "exact" ? 0 : accuracy.ulps(spec));
+export const ulpsOf = ({ accuracy }: Protocol, spec: Spec, seen: Spec = spec): number =>
+  accuracy === "exact" ? 0 : accuracy.ulps(spec, seen);
 
 /** Whether the result equals the interpreter's bit for bit: some protocols are exact at equal scales only. */
 export const isExact = (protocol: Protocol, spec: Spec): boolean =>

@@ -45,8 +45,12 @@ export interface Protocol {
   readonly security: "semi-honest";
   /** Authors, venue, section; or "ours: docs/protocols/…". */
   readonly paper: string;
-  /** Difference from the interpreter's result: none, or at most this many units in the last place of the result. */
-  readonly accuracy: "exact" | { readonly ulps: (spec: Spec) => number };
+  /**
+   * Difference from the interpreter's result: none, or at most this many units in the last place of the result. `seen`
+   * is the spec with the bounds that values keep in one run, at most those that rings and shifts follow from: an error
+   * that is a part of a value is a part of what it was.
+   */
+  readonly accuracy: "exact" | { readonly ulps: (spec: Spec, seen?: Spec) => number };
   /** Probability, per element, of an unbounded error; absent: none. */
   readonly failure?: (spec: Spec) => number;
   /** Required form of each operand; the last form repeats for variadic operators. */
