@@ -33,7 +33,7 @@ describe("each program of examples/ runs and prints what it promises", () => {
     const out = await run("three-parties.mjs", build);
     expect(out).toContain("session …: answered 1 query");
     expect(out).toContain("next token 21");
-    expect(out).toContain("'client→server': 1773690");
+    expect(out).toContain("'client→server': 1797306");
   });
 
   test("token-by-token.mjs: four tokens, then the signal", async () => {
