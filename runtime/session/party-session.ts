@@ -4,6 +4,7 @@ import { type HeldWeight, type Program, toolbox } from "../program/index.ts";
 import { type IntTensor, toIntegers } from "../ring/index.ts";
 import type { Channel } from "../transport/index.ts";
 import { refuseOutside } from "./input-bounds.ts";
+import { createPatience, type Patience } from "./patience.ts";
 import { createPredictor, metaInputs } from "./predict.ts";
 import {
   decodeRequest,
@@ -158,8 +159,8 @@ interface PartySession {
   readonly predicted: ReturnType<typeof createPredictor>;
   readonly seeds: SessionSeeds;
   readonly handles: Readonly<Record<string, HeldWeight>>;
-  readonly dealer: Channel;
-  readonly peers: Peers;
+  readonly peers: Peers & { readonly dealer: Channel };
+  readonly patience: Patience;
   readonly state: SessionState;
   nextQuery: number;
 }
@@ -170,7 +171,8 @@ async function openParty(options: PartyOptions, role: PartyRole): Promise<OpenPa
   const weights = sessionWeights(programs);
   const predicted = createPredictor(programs);
   const { seeds, handles } = await exchangeSeeds(options, role, weights.weights);
-  const peers = { [role === "client" ? "server" : "client"]: peer, dealer };
+  const patience = createPatience([peer, dealer]);
+  const peers = patience.around({ [role === "client" ? "server" : "client"]: peer, dealer });
   const state = createSessionState();
   const session: PartySession = {
     role,
@@ -179,8 +181,8 @@ async function openParty(options: PartyOptions, role: PartyRole): Promise<OpenPa
     predicted,
     seeds,
     handles,
-    dealer,
     peers,
+    patience,
     state,
     nextQuery: 0,
   };
@@ -212,11 +214,13 @@ function bodyOf(
 
 /** Draws every correlation of a query, before its input is known. */
 async function prepareQuery(session: PartySession, at: QueryPosition): Promise<PreparedQuery> {
-  const { role, seeds, dealer, state } = session;
+  const { role, seeds, peers, patience, state } = session;
   const program = programFor(session, at);
   const { prepared } = state.alive();
   const started = performance.now();
-  const segments = session.predicted(at).segments[role];
+  const predicted = session.predicted(at);
+  patience.begin(predicted);
+  const segments = predicted.segments[role];
   const store = createCorrelationStore();
   let frame: Uint8Array = new Uint8Array(0);
   const take = (bytes: number): Uint8Array => {
@@ -236,7 +240,7 @@ async function prepareQuery(session: PartySession, at: QueryPosition): Promise<P
   const results = await runOffline(bodyOf(session, at, party, metaInputs(program), prepared), {
     before: async (segment) => {
       const due = segments[segment]!;
-      if (due > 0) frame = await dealer.receive({ exactBytes: due });
+      if (due > 0) frame = await peers.dealer.receive({ exactBytes: due });
     },
   });
   state.update({ prepared: updateCache(program, prepared, results, at.position) });
@@ -249,7 +253,7 @@ async function runPrepared(
   { at, store, seconds }: PreparedQuery,
   inputs: Inputs,
 ): Promise<QueryResult> {
-  const { role, state, peers } = session;
+  const { role, state, peers, patience } = session;
   const { online } = state.alive();
   const program = session.programs[at.program]!;
   const started = performance.now();
@@ -260,6 +264,7 @@ async function runPrepared(
   const results = await runOnline(steps, role, peers, () => {
     rounds += 1;
   });
+  patience.end();
   if (store.remaining > 0) throw new Error(`internal error: ${store.remaining} correlations were not used`);
   state.update({ online: updateCache(program, online, results, at.position) });
   const mine = Object.entries(results).filter(([name]) => program.outputs[name]?.to === role);
