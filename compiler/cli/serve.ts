@@ -1,7 +1,14 @@
 import { given, type ServedAnswer, serve } from "../api/index.ts";
 import { outputLines } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { dealerOption, identityOption, listenOption, serveUntilInterrupted } from "./network-options.ts";
+import {
+  dealerOption,
+  identityOption,
+  limitOptions,
+  listenOption,
+  readLimits,
+  serveUntilInterrupted,
+} from "./network-options.ts";
 import { nameBeforeEquals } from "./repeated-options.ts";
 import { adapterOption, clampOption } from "./run.ts";
 
@@ -25,6 +32,7 @@ export const serveCommand: CommandSpec = {
       flags: "--output <path>",
       help: "write the outputs revealed to the server: a folder gets a file for each query, an .npz file the latest",
     },
+    ...limitOptions,
     jsonOption,
   ],
   examples: [
@@ -43,6 +51,7 @@ async function runServer(call: Invocation): Promise<CommandResult> {
     identity: options.text("identity")!,
     inputFiles: options.list("input"),
     clamp: options.flag("clamp"),
+    ...readLimits(call),
     ...given({ output: options.text("output"), adapter: options.text("adapter") }),
     onAnswer: (answer) => print(answerText(answer)),
     onWarning: warn,

@@ -1,4 +1,4 @@
-import { type Role, SessionError } from "../../runtime/core/index.ts";
+import { isBusy, type Role, SessionError } from "../../runtime/core/index.ts";
 import {
   createPredictor,
   handshake,
@@ -7,7 +7,7 @@ import {
   type QueryPosition,
   sessionPrograms,
 } from "../../runtime/session/index.ts";
-import type { Channel } from "../../runtime/transport/index.ts";
+import { type Channel, nowMs } from "../../runtime/transport/index.ts";
 import { connect, type Identity } from "../../runtime/transport/node/index.ts";
 import { type PartyBuild, partyLabels, sessionOptions } from "../build/index.ts";
 import {
@@ -41,7 +41,15 @@ export interface RemoteOptions extends ClientOptions {
   readonly identity: Identity;
   readonly server: Endpoint;
   readonly dealer: Endpoint;
+  /** Seconds to wait for parties that are busy, all attempts together. */
+  readonly patienceSeconds?: number;
+  /** Called with a line each time that a party is busy. */
+  readonly onBusy?: (line: string) => void;
 }
+
+export const defaultPatienceSeconds = 300;
+/** A party that is there answers within this time, whatever is left of the patience. */
+const leastAnswerMs = 30_000;
 
 type NamedTensors = ReadonlyMap<string, TypedTensor>;
 
@@ -82,6 +90,8 @@ export async function openRemoteSession({
   server,
   dealer,
   clamp = false,
+  patienceSeconds = defaultPatienceSeconds,
+  onBusy,
 }: RemoteOptions): Promise<RemoteSession> {
   const opening = sessionOptions(part);
   const programs = sessionPrograms(opening);
@@ -89,19 +99,43 @@ export async function openRemoteSession({
   const watch = watchMemory();
   const executor = await openClientExecutor(part, { clamp });
   const channels: Channel[] = [];
-  const session = newSessionId();
-  const reach = async (expect: "server" | "dealer", endpoint: Endpoint, purpose: string): Promise<Channel> => {
+  const reach = async (
+    expect: "server" | "dealer",
+    endpoint: Endpoint,
+    purpose: string,
+    session: string,
+  ): Promise<Channel> => {
     const channel = watchChannel(await connect({ ...endpoint, identity, expect, purpose, session }), watch);
     channels.push(channel);
     return channel;
   };
-  const open = async () => {
-    const atServer = await reach("server", server, connectionPurposes.online);
-    const atDealer = await reach("dealer", dealer, connectionPurposes.correlations);
+  const attempt = async (session: string, untilMs: number) => {
     const mine = handshakeFields(agreementOf(part), "client", session);
-    await handshake(atServer, mine);
-    await handshake(atDealer, mine);
+    const rules = () => ({ timeoutMs: Math.max(leastAnswerMs, untilMs - nowMs()) });
+    const atServer = await reach("server", server, connectionPurposes.online, session);
+    // The server answers when it is this session's turn, so nobody waits at the dealer meanwhile.
+    await handshake(atServer, mine, rules());
+    const atDealer = await reach("dealer", dealer, connectionPurposes.correlations, session);
+    await handshake(atDealer, mine, rules());
     return openClient({ ...opening, peer: atServer, dealer: atDealer });
+  };
+  let isAbandoned = false;
+  const open = async () => {
+    const untilMs = nowMs() + patienceSeconds * 1000;
+    for (;;) {
+      const session = newSessionId();
+      try {
+        return await attempt(session, untilMs);
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+        const waitMs = jitteredMs(error.retryAfterSeconds ?? 1, session);
+        if (nowMs() + waitMs > untilMs) throw error;
+        await Promise.all(channels.splice(0).map((channel) => channel.close()));
+        onBusy?.(`${error.code} ${error.message}: the next attempt follows in ${(waitMs / 1000).toFixed(1)} s`);
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+        if (isAbandoned) throw error;
+      }
+    }
   };
   let party: Awaited<ReturnType<typeof open>> | undefined;
   const positions: QueryPosition[] = [];
@@ -139,12 +173,20 @@ export async function openRemoteSession({
       return { predicted: total, measured, queries: positions.length };
     },
     abandon: async (cause) => {
+      isAbandoned = true;
       watch.stop();
       const reason = cause instanceof SessionError ? cause : undefined;
       await Promise.all(channels.map((channel) => channel.close(reason)));
       await executor.release();
     },
   };
+}
+
+/** Clients that were refused together do not come back together: from the half of the time to one and a half. */
+function jitteredMs(seconds: number, session: string): number {
+  // The session id is uniform, and is not used for anything else any more.
+  const share = Number.parseInt(session.slice(0, 8), 16) / 2 ** 32;
+  return 1000 * seconds * (0.5 + share);
 }
 
 export interface QueryOptions extends RemoteOptions {
