@@ -59,6 +59,8 @@ export interface SplitState extends PassState {
   readonly client: ClientPart;
   /** Absent where the server has no inputs. */
   readonly server?: ServerPart;
+  /** Inputs that arrive as shares, if there are any: each party holds a residue. */
+  readonly taken?: readonly ClientCut[];
   /** ONNX tensor of a value, for the values that have one. */
   readonly sources: ReadonlyMap<ValueId, string>;
   /** From 5-select on, if range checks were asked for. */
@@ -77,20 +79,26 @@ export interface GuardFacts {
   readonly layers: readonly string[];
 }
 
-/** The inputs of the secure module, of either party. */
-export const cutsOf = ({ client, server }: Pick<SplitState, "client" | "server">): readonly ClientCut[] => [
+/** The inputs of the secure module, of either party or of both. */
+export const cutsOf = ({
+  client,
+  server,
+  taken,
+}: Pick<SplitState, "client" | "server" | "taken">): readonly ClientCut[] => [
   ...client.cuts,
   ...(server?.cuts ?? []),
+  ...(taken ?? []),
 ];
 
-/** The state with other cuts of both parties. */
-export const withCuts = <S extends Pick<SplitState, "client" | "server">>(
+/** The state with other cuts. */
+export const withCuts = <S extends Pick<SplitState, "client" | "server" | "taken">>(
   state: S,
   change: (cuts: readonly ClientCut[]) => readonly ClientCut[],
 ): S => ({
   ...state,
   client: { ...state.client, cuts: change(state.client.cuts) },
   ...(state.server && { server: { ...state.server, cuts: change(state.server.cuts) } }),
+  ...(state.taken && { taken: change(state.taken) }),
 });
 
 /** A pass is a function from state to state, with a stage that it promises and `runPass` verifies. */

@@ -9,7 +9,7 @@ const maxPatternLength = 1000;
 /**
  * The time limit of all patterns of one adapter together. The author of a pattern controls how long backtracking takes.
  */
-const maxMilliseconds = 2000;
+const maxMilliseconds = 1000;
 
 /** Pattern and text are data of the context, and are never run as code. */
 const test = new Script("new RegExp(pattern, 'u').test(text)");

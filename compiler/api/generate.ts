@@ -175,6 +175,10 @@ async function openHere(
   });
   return {
     ...session,
+    query: async (inputs, position) => {
+      const { residues: _, ...answer } = await session.query(inputs, position);
+      return answer;
+    },
     end: async () => {
       const { predicted, measured, framingBytes, seconds, peakMegabytes, queries } = await session.end();
       const times = roundTimes(seconds);

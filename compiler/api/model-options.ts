@@ -1,6 +1,12 @@
 import type { Label } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { type CompileOptions, type ResolvedOptions, requireOptions, type WeightOptions } from "../load/index.ts";
+import {
+  type CompileOptions,
+  type InterfaceOptions,
+  type ResolvedOptions,
+  requireOptions,
+  type WeightOptions,
+} from "../load/index.ts";
 import { usage } from "./errors.ts";
 import {
   either,
@@ -22,11 +28,14 @@ import { given, type LinkOption, linkOf } from "./values.ts";
 /** Fractional bits that a user may set. */
 type GivenPrecision = Partial<Omit<Precision, "significant" | "fine" | "sum">>;
 
-/** A party that an output can be revealed to. */
-export type Reader = "client" | "server";
+/** A party that an output can be revealed to; `shared`: to none, and each party keeps its share for a later program. */
+export type Reader = "client" | "server" | "shared";
 
-/** Who holds an input. */
-export type Owner = Exclude<Label, "shared">;
+/**
+ * Who holds an input. `shared`: client and server each hold a share, which another program left them; `from`: the build
+ * directory of that program, whose manifest then bounds the input (`build#output` where it leaves several).
+ */
+export type Owner = Label | { readonly from: string };
 
 /** Owners of the parts of a model, and how it is compiled. */
 export interface ModelOptions {
@@ -114,7 +123,7 @@ function readers(to: Reader | "both" | readonly Reader[]): readonly Reader[] {
   return typeof to === "string" ? [to] : to;
 }
 
-const reader = oneOf(["client", "server"]);
+const reader = oneOf(["client", "server", "shared"]);
 const bits = integer(1, 24);
 
 /** What `resolveOptions` checks by itself, all problems at once, is any text here. */
@@ -133,8 +142,15 @@ export const modelFields: Fields<ModelOptions> = {
   }),
   private: listOf(text),
   public: listOf(text),
-  inputs: recordOf(oneOf(["client", "server", "public"])),
-  reveal: recordOf(either([Array.isArray, listOf(reader)], [() => true, oneOf(["client", "server", "both"])])),
+  inputs: recordOf(
+    either(
+      [isText, oneOf(["client", "server", "public", "shared"])],
+      [() => true, objectOf<{ from: string }>({ from: required(text) })],
+    ),
+  ),
+  reveal: recordOf(
+    either([Array.isArray, listOf(reader)], [() => true, oneOf(["client", "server", "both", "shared"])]),
+  ),
   head: text,
   dims: recordOf(integer(0)),
   fixed: recordOf(integer(Number.MIN_SAFE_INTEGER)),
@@ -187,6 +203,15 @@ function adaptersOf(adapter: ModelOptions["adapter"]): Pick<WeightOptions, "adap
 
 const isList = (adapter: NonNullable<ModelOptions["adapter"]>): adapter is readonly string[] => Array.isArray(adapter);
 
+/** Labels of inputs, and the builds that leave some of them in shares. */
+function ownersOf(inputs: ModelOptions["inputs"]): Pick<InterfaceOptions, "owners" | "makers"> {
+  if (!inputs) return {};
+  const all = Object.entries(inputs);
+  const makers = all.flatMap(([name, owner]) => (typeof owner === "string" ? [] : [[name, owner.from] as const]));
+  const owners = all.map(([name, owner]) => [name, typeof owner === "string" ? owner : "shared"] as const);
+  return { owners: Object.fromEntries(owners), ...(makers.length > 0 && { makers: Object.fromEntries(makers) }) };
+}
+
 /** The flat options of the command line and the API, nested by subject. */
 export function compileOptionsOf({ model, name, ...flat }: ModelOptions): CompileOptions {
   const { base, adapter: adapters, baseAdapter, mergedLora, private: names, public: open } = flat;
@@ -199,7 +224,7 @@ export function compileOptionsOf({ model, name, ...flat }: ModelOptions): Compil
     model,
     ...given({ name }),
     weights: given({ base, ...adaptersOf(adapters), baseAdapter, mergedLora: lora, private: names, public: open }),
-    interface: given({ owners: inputs, reveal: reveals, head, dims, constants: fixed, buckets }),
+    interface: given({ ...ownersOf(inputs), reveal: reveals, head, dims, constants: fixed, buckets }),
     target: given({
       setting,
       link: link === undefined ? undefined : linkOf(link),

@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import { sameShape } from "../../ir/type.ts";
 import { chosenAdapter, loadManifest, type Manifest } from "../build/index.ts";
 import {
+  checkInputs,
   clampedField,
   openLocal,
   openLocalGuard,
@@ -15,11 +17,13 @@ import {
   unlessAborted,
   untrustedWarning,
 } from "../run/index.ts";
+import { newSessionId } from "../services/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { usage } from "./errors.ts";
 import { callback, checkOptions, type Fields, flag, integer, link, required, signal, text } from "./fields.ts";
-import { type InputOptions, inputFields, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
+import { type InputOptions, inputFields, inputTensorsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
 import { sessionReport } from "./session-report.ts";
+import { halvesOf, prepareShares, type ShareOption, separateShares, writeShares } from "./shares.ts";
 import { countOf, given, type LinkOption, linkOf } from "./values.ts";
 
 /** Options for running all parties on this machine: a test, not a protected deployment. */
@@ -44,7 +48,7 @@ export interface LocalRunOptions {
   readonly onProgress?: (line: string) => void;
 }
 
-export interface RunOptions extends InputOptions, LocalRunOptions {
+export interface RunOptions extends InputOptions, ShareOption, LocalRunOptions {
   /** The build directory. */
   readonly build: string;
   /** Number of queries in one session. Default: 1. The result is that of the last query. */
@@ -71,6 +75,7 @@ const runFields: Fields<RunOptions> = {
   repeat: integer(1),
   plain: flag,
   output: text,
+  shares: text,
 };
 
 export const onOneMachine = "all three parties run on this machine: this is a test, and protects no data";
@@ -95,16 +100,25 @@ export async function run(options: RunOptions): Promise<RunResult> {
     return usage("--link and --repeat apply to parties, and --plain runs none");
   const manifest = loadManifest(build);
   const chosen = { clamp, ...given({ adapter: chosenAdapter(build, options.adapter) }) };
-  const inputs = inputsOf(manifest, options, "both");
+  const { rest, files } = separateShares(manifest, options);
+  const { halves, values } = halvesOf(manifest, files);
+  const inputs = checkInputs(
+    manifest,
+    new Map([...inputTensorsOf(rest.inputs ?? {}, rest.inputFiles ?? []), ...values]),
+    "both",
+  );
+  if (plain && options.shares !== undefined) return usage("--shares is for parties, and --plain runs none");
+  if (!plain) prepareShares(manifest, options.shares);
   prepareOutput(output, onWarning);
   signal?.throwIfAborted();
   if (plain) {
     const found = await runPlain(build, inputs, { ...chosen, guard });
     warnClamped(found.clamped, onWarning);
-    saveOutputs(output, outputsOfBoth(found));
+    saveOutputs(output, new Map([...found.kept, ...outputsOfBoth(found)]));
     return {
       schema: 1,
       ...outputFields(found),
+      ...(found.kept.size > 0 && { sharedOutputs: outputsJson(found.kept) }),
       ...clampedField(found.clamped),
       ...securityFields(manifest),
       queries: 0,
@@ -119,18 +133,23 @@ export async function run(options: RunOptions): Promise<RunResult> {
     ...(link && { link }),
   });
   return await unlessAborted(signal, session.abandon, async () => {
-    let last = await session.query(inputs);
+    let last = await session.query(inputs, undefined, halves);
     for (let query = 1; query < repeat; query++) {
       onProgress?.(`query ${query} of ${repeat} done`);
-      last = await session.query(inputs);
+      last = await session.query(inputs, undefined, halves);
     }
     const traffic = sessionReport(manifest.setting, await session.end());
     if (!last.trusted) refuseOrWarn(manifest, guard, onWarning);
     warnClamped(last.clamped, onWarning);
     saveOutputs(output, outputsOfBoth(last));
+    const made = { session: newSessionId(), query: repeat - 1 };
+    const kept = (["client", "server"] as const).map((party) => ({
+      ...{ party, folder: join(options.shares ?? "", party), residues: last.residues[party] },
+    }));
     return {
       schema: 1,
       ...outputFields(last),
+      ...(manifest.sharedOutputs && { shares: writeShares(manifest, made, kept) }),
       ...trustedField(manifest, last.trusted),
       ...clampedField(last.clamped),
       ...securityFields(manifest),
@@ -139,11 +158,13 @@ export async function run(options: RunOptions): Promise<RunResult> {
   });
 }
 
+type ReadOutputs = Pick<PlainOutputs, "outputs" | "serverOutputs">;
+
 /**
  * What was opened to either party. An output of both has the same numbers at both, and stands once, unless the client
  * receives less of it (`--head token`): then the server's is `<name>.server`.
  */
-function outputsOfBoth({ outputs, serverOutputs }: PlainOutputs): PlainOutputs["outputs"] {
+function outputsOfBoth({ outputs, serverOutputs }: ReadOutputs): PlainOutputs["outputs"] {
   const own = [...serverOutputs].map(([name, each]): [string, TypedTensor] => {
     const other = outputs.get(name);
     return [other && !sameShape(other.tensor.shape, each.tensor.shape) ? `${name}.server` : name, each];
@@ -151,7 +172,7 @@ function outputsOfBoth({ outputs, serverOutputs }: PlainOutputs): PlainOutputs["
   return new Map([...own, ...outputs]);
 }
 
-const outputFields = ({ outputs, serverOutputs }: PlainOutputs): Pick<RunResult, "outputs" | "serverOutputs"> => ({
+const outputFields = ({ outputs, serverOutputs }: ReadOutputs): Pick<RunResult, "outputs" | "serverOutputs"> => ({
   outputs: outputsJson(outputs),
   ...(serverOutputs.size > 0 && { serverOutputs: outputsJson(serverOutputs) }),
 });

@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { OutputJson } from "../run/index.ts";
+import type { OutputJson, SharesJson } from "../run/index.ts";
 import { makeFolder } from "../tensors/files/index.ts";
 import { type NpyDtype, type TypedTensor, writeNpz } from "../tensors/index.ts";
 import { prepareOutput } from "./inputs.ts";
@@ -10,6 +10,8 @@ import type { ServedQuery } from "./server-inputs.ts";
 export interface ServedAnswer extends ServedQuery {
   /** The outputs revealed to the server, by name. */
   readonly outputs: Readonly<Record<string, OutputJson>>;
+  /** Outputs that stay shared: where the server's shares lie. */
+  readonly shares?: SharesJson;
 }
 
 type NamedTensors = ReadonlyMap<string, TypedTensor>;

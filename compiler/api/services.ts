@@ -19,6 +19,7 @@ import { refuseOrWarn } from "./run.ts";
 import { inputFailure, openServerInputs, type ServerInputOptions, serverInputFields } from "./server-inputs.ts";
 import { prepareServedOutput, type ServedAnswer, writeServedOutputs } from "./server-outputs.ts";
 import { limitFields, limitsIn, type ProgramBounds, programFields, programLimitsIn } from "./service-limits.ts";
+import { ownShares, prepareShares, type ShareOption, separateShares, serverShares, writeShares } from "./shares.ts";
 import { type Address, endpointOf, given } from "./values.ts";
 
 /** Options of every party of a deployment. */
@@ -58,7 +59,7 @@ export interface Service {
   readonly closed: Promise<void>;
 }
 
-export interface ServeOptions extends ServiceOptions, ServerInputOptions {
+export interface ServeOptions extends ServiceOptions, ServerInputOptions, ShareOption {
   /** The server's folder of a build, or the build directory. */
   readonly build: string;
   /** Address of the dealer. */
@@ -82,6 +83,7 @@ const serveFields: Fields<ServeOptions> = {
   adapter: text,
   onAnswer: callback,
   output: text,
+  shares: text,
 };
 
 /**
@@ -109,7 +111,12 @@ export async function serve(all: ServeOptions): Promise<Service> {
   const identity = await identityOf(options, "server");
   const adapter = chosenAdapter(build, options.adapter);
   prepareServedOutput(options.output);
-  const inputs = openServerInputs(loadManifest(partyFolder(build, "server")), options);
+  const manifest = loadManifest(partyFolder(build, "server"));
+  const folder = options.shares;
+  prepareShares(manifest, folder);
+  const { rest, files } = separateShares(manifest, options, true);
+  const shares = serverShares(manifest, files);
+  const inputs = openServerInputs(manifest, rest);
   options.signal?.throwIfAborted();
   const service = await startServer({
     dir: build,
@@ -121,10 +128,13 @@ export async function serve(all: ServeOptions): Promise<Service> {
     inputs,
     limits: limitsIn(options),
     clamp: options.clamp ?? false,
+    shares,
     reasonOf: inputFailure,
-    onAnswer: (query, outputs) => {
-      if (options.output !== undefined) writeServedOutputs(options.output, query, outputs);
-      options.onAnswer?.({ ...query, outputs: outputsJson(outputs) });
+    onAnswer: ({ shares: _, ...query }, outputs, residues) => {
+      if (options.output !== undefined && outputs.size > 0) writeServedOutputs(options.output, query, outputs);
+      const kept = folder === undefined ? [] : [{ party: "server" as const, folder, residues }];
+      const written = kept.length > 0 && { shares: writeShares(manifest, query, kept) };
+      options.onAnswer?.({ ...query, outputs: outputsJson(outputs), ...written });
     },
   });
   return serviceOf(service, options.signal);
@@ -169,7 +179,7 @@ export const remoteFields: Fields<RemoteOptions> = {
   dealer: required(address),
 };
 
-export interface QueryOptions extends RemoteOptions, InputOptions {
+export interface QueryOptions extends RemoteOptions, InputOptions, ShareOption {
   /** The client's folder of a build, or the build directory. */
   readonly build: string;
   /** The name under which the server has its own input for this query. The server sees it, the dealer does not. */
@@ -189,6 +199,7 @@ const queryFields: Fields<QueryOptions> = {
   record: text,
   guard: flag,
   output: text,
+  shares: text,
   signal,
 };
 
@@ -213,20 +224,27 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   const [server, dealer] = [endpointOf(options.server, "server"), endpointOf(options.dealer, "dealer")];
   const identity = await identityOf(options, "client");
   const part = await loadPartyBuild(options.build, "client");
-  const inputs = inputsOf(part.manifest, options);
+  const { manifest } = part;
+  const { rest, files } = separateShares(manifest, options);
+  const shares = ownShares(manifest, files, "client");
+  const inputs = inputsOf(manifest, rest);
+  prepareShares(manifest, options.shares);
   prepareOutput(options.output, options.onWarning);
   const { signal, clamp = false, guard = true } = options;
   const record = recordOf(options.record, part.manifest);
   const { patience: patienceSeconds, onWarning: onBusy } = options;
+  const taken = manifest.sharedInputs ? { shares } : {};
   const query = {
-    ...{ part, inputs, identity, server, dealer, clamp },
+    ...{ part, inputs, identity, server, dealer, clamp, ...taken },
     ...given({ signal, record, patienceSeconds, onBusy }),
   };
-  const { outputs, result } = await queryServer(query);
+  const { outputs, residues, made, result } = await queryServer(query);
   if (result.trusted === false) refuseOrWarn(part.manifest, guard, options.onWarning);
   warnClamped(result.clamped ?? {}, options.onWarning);
   saveOutputs(options.output, outputs);
-  return result;
+  if (options.shares === undefined) return result;
+  const kept = [{ party: "client" as const, folder: options.shares, residues }];
+  return { ...result, shares: writeShares(manifest, { ...made, ...given({ record }) }, kept) };
 }
 
 function recordOf(record: string | undefined, { serverCuts }: Manifest): string | undefined {

@@ -2,15 +2,15 @@ import type { FlowReport } from "./check-flow.ts";
 
 const shapeText = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 /** What a value was computed from, by whose secrets it depends on. */
-const secretsOf = ({ sharedByServer }: FlowReport) => ({
-  client: "the client's input",
+const secretsOf = ({ sharedByServer, taken }: FlowReport) => ({
+  client: taken.length > 0 ? "the client's input, what arrived in shares" : "the client's input",
   server: sharedByServer.length > 0 ? "the server's inputs and weights" : "the server's weights",
 });
 const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
 /** Who learns what, as text; the caller prints the findings as diagnostics. */
 export function flowReportText(report: FlowReport): string {
-  const { name, setting, security, parties, shared, sharedByServer, opened, published, outputs } = report;
+  const { name, setting, security, parties, shared, sharedByServer, taken, kept, opened, published, outputs } = report;
   const { weights, protocols, calls } = report;
   const of = parties.length === 3 ? "client, server and dealer agree" : `the ${parties.join("'s and the ")}'s alone`;
   const whole = Object.entries(protocols).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
@@ -18,6 +18,10 @@ export function flowReportText(report: FlowReport): string {
     ["programs", [`${count(calls, "call")}; ${of}`]],
     ["the client shares", shared.map(({ tensor, shape }) => `${tensor} ${shapeText(shape)}`)],
     ["the server shares", sharedByServer.map(({ tensor, shape }) => `${tensor} ${shapeText(shape)}`)],
+    [
+      "arrives shared",
+      taken.map(({ tensor, shape }) => `${tensor} ${shapeText(shape)}: client and server each hold a residue`),
+    ],
     ["private", [`${count(weights.server.length, "weight")}, known to the server alone`]],
     ["public", [`${count(weights.public.length, "weight")}, known to client and server`]],
     [
@@ -27,6 +31,14 @@ export function flowReportText(report: FlowReport): string {
         // The manifest's name, and the programs' name.
         const name = tensor === value ? value : `${tensor} (${value})`;
         return `${name} ${shapeText(shape)} to the ${to}${causes && `: computed from ${causes}`}`;
+      }),
+    ],
+    [
+      "stays shared",
+      kept.map(({ tensor, shape, from }) => {
+        const causes = from.map((owner) => secretsOf(report)[owner]).join(" and ");
+        const held = "client and server each hold a residue; nobody reads it";
+        return `${tensor} ${shapeText(shape)}: ${held}${causes && `; computed from ${causes}`}`;
       }),
     ],
     ["published", published ? [publishedText(published)] : []],

@@ -9,7 +9,7 @@ import { type BuildFiles, checkClientModels, checkStrayFiles, checkWeightFile, s
 import { programViews } from "./program-views.ts";
 import { type ParsedManifest, type PublishedIntegers, parseManifest } from "./read-manifest.ts";
 import { ParseFault } from "./token-reader.ts";
-import { type OpenedValue, trackValues, type ValueFlow } from "./track-values.ts";
+import { type KeptValue, type OpenedValue, trackValues, type ValueFlow } from "./track-values.ts";
 
 /** Who learns what, according to the programs of a build. */
 export interface FlowReport {
@@ -22,6 +22,10 @@ export interface FlowReport {
   readonly shared: readonly { readonly value: string; readonly tensor: string; readonly shape: readonly number[] }[];
   /** Values that the server shares, of its own inputs. */
   readonly sharedByServer: FlowReport["shared"];
+  /** Inputs of which client and server each supply a residue. */
+  readonly taken: FlowReport["shared"];
+  /** Outputs of which each keeps its residue, and that nobody reads; whose secrets they depend on. */
+  readonly kept: readonly (Omit<KeptValue, "type"> & { readonly tensor: string })[];
   /** Every opened value, its reader, and whose secrets it depends on. */
   readonly opened: readonly (OpenedValue & { readonly tensor: string })[];
   /** What private weights made public before any query, as the manifest says: exponents of bounds. */
@@ -219,7 +223,8 @@ function summarize(
   program: ParsedProgramText | undefined,
   flow: ValueFlow | undefined,
 ): Omit<FlowReport, "parties" | "findings"> {
-  const tensor = (value: string): string => manifest?.reveals.find((each) => each.value === value)?.tensor ?? value;
+  const named = [...(manifest?.reveals ?? []), ...(manifest?.sharedOutputs ?? [])];
+  const tensor = (value: string): string => named.find((each) => each.value === value)?.tensor ?? value;
   const protocols: Record<string, number> = {};
   for (const { kind, callee } of program?.calls ?? []) {
     if (kind === "protocol") protocols[callee] = (protocols[callee] ?? 0) + 1;
@@ -236,6 +241,8 @@ function summarize(
     security: manifest?.security ?? "",
     shared: manifest?.cuts ?? [],
     sharedByServer: manifest?.serverCuts ?? [],
+    taken: (manifest?.sharedInputs ?? []).map(({ value, tensor: name, shape }) => ({ value, tensor: name, shape })),
+    kept: (flow?.kept ?? []).map(({ type: _, ...each }) => ({ ...each, tensor: tensor(each.value) })),
     opened: (flow?.opened ?? []).map((each) => ({ ...each, tensor: tensor(each.value) })),
     ...(manifest?.calibration?.published && { published: manifest.calibration.published }),
     outputs: [...(manifest?.tails.map(({ output }) => output) ?? []), ...(manifest?.clientOutputs ?? [])],

@@ -1,7 +1,7 @@
 import type { Finding } from "./finding.ts";
 import type { ParsedModule } from "./parse-mir.ts";
-import type { ParsedProgramText } from "./parse-program.ts";
-import type { ParsedManifest } from "./read-manifest.ts";
+import type { ParsedProgramText, ParsedShareType } from "./parse-program.ts";
+import type { ParsedManifest, ParsedShared } from "./read-manifest.ts";
 import type { ValueFlow } from "./track-values.ts";
 
 /** The model's tensor name, without the scale at which a program takes it. */
@@ -34,7 +34,31 @@ export function compareWithManifest(
   for (const each of opened) if (!promised.includes(each)) messages.push(`opens ${each}; the manifest does not say so`);
   for (const each of promised) if (!opened.includes(each)) messages.push(`does not open ${each}; the manifest says so`);
   if (opened.length !== promised.length) messages.push(`opens ${opened.length} values, not ${promised.length}`);
+  messages.push(...passedMismatches(program, flow, manifest));
   return messages.map((message) => ({ code: "MRL0910", message, at: file }));
+}
+
+const sharedText = ({ value, shape, width, scale, range }: ParsedShared): string =>
+  `${value} [${shape.join(", ")}] in shares of ${width} bits, ${scale} of them fractional, within [${range.join(", ")}]`;
+
+/** What passes between programs in shares is what the manifest says, which the next program relies on. */
+function passedMismatches(
+  { inputs }: ParsedProgramText,
+  { kept }: ValueFlow,
+  { sharedInputs = [], sharedOutputs = [] }: ParsedManifest,
+): readonly string[] {
+  const described = (value: string, { shape, width, scale, lo, hi }: ParsedShareType): string =>
+    sharedText({ value, tensor: "", shape, width, scale, range: [lo, hi] });
+  const taken = [...inputs].filter(([, { of }]) => of === "shared").map(([name, type]) => described(name, type));
+  const pairs = [
+    ["keeps", kept.map(({ value, type }) => described(value, type)), sharedOutputs.map(sharedText)],
+    ["takes over", taken, sharedInputs.map(sharedText)],
+  ] as const;
+  return pairs.flatMap(([verb, found, promised]) => [
+    ...found.filter((each) => !promised.includes(each)).map((each) => `${verb} ${each}; the manifest does not say so`),
+    ...promised.filter((each) => !found.includes(each)).map((each) => `the manifest says that it ${verb} ${each}`),
+    ...(found.length === promised.length ? [] : [`${verb} ${found.length} values, not ${promised.length}`]),
+  ]);
 }
 
 /** Checks that no private weight is used as public; a public weight needs its digest. */
@@ -106,14 +130,15 @@ export function comparePublished(
 
 /** Each party shares exactly its cuts of the manifest, within their bounds, computed from its own or public values. */
 function inputMismatches({ inputs }: ParsedProgramText, manifest: ParsedManifest): readonly string[] {
-  const { cuts, serverCuts = [] } = manifest;
-  const said = ({ value, shape }: ParsedManifest["cuts"][number], of: string): [string, string] => [
-    value,
-    `${of} ${shape.join()}`,
-  ];
+  const { cuts, serverCuts = [], sharedInputs = [] } = manifest;
+  const said = (
+    { value, shape }: Pick<ParsedManifest["cuts"][number], "value" | "shape">,
+    of: string,
+  ): [string, string] => [value, `${of} ${shape.join()}`];
   const promised = new Map([
     ...cuts.map((cut) => said(cut, "client")),
     ...serverCuts.map((cut) => said(cut, "server")),
+    ...sharedInputs.map((each) => said(each, "shared")),
   ]);
   const wrong = [...inputs].filter(
     ([name, { shape, of = "client" }]) => promised.get(name) !== `${of} ${shape.join()}`,
@@ -124,7 +149,11 @@ function inputMismatches({ inputs }: ParsedProgramText, manifest: ParsedManifest
     return said && rows === undefined && (range?.[0] !== said.lo || range[1] !== said.hi);
   });
   const labels = new Map(manifest.inputs.map(({ name, label }) => [name, label]));
-  const foreign = (own: ParsedManifest["cuts"], owners: readonly (string | undefined)[], party: string) =>
+  const foreign = (
+    own: readonly { readonly tensor: string }[],
+    owners: readonly (string | undefined)[],
+    party: string,
+  ) =>
     own
       .filter(({ tensor }) => !owners.includes(labels.get(tensor)))
       .map(({ tensor }) => `the ${party} would share ${tensor}, which it does not own`);
@@ -132,8 +161,11 @@ function inputMismatches({ inputs }: ParsedProgramText, manifest: ParsedManifest
     ...wrong.map(([name]) => `input ${name} is not a cut of the manifest, or has another shape or owner`),
     ...missing.map((name) => `cut ${name} of the manifest is not an input of the program`),
     ...bounded.map(({ value }) => `the bounds of input ${value} are not those of the manifest`),
-    ...(cuts.length + serverCuts.length === promised.size ? [] : ["the manifest names a cut twice"]),
+    ...(cuts.length + serverCuts.length + sharedInputs.length === promised.size
+      ? []
+      : ["the manifest names a cut twice"]),
     ...foreign(cuts, ["client", "public", undefined], "client"),
     ...foreign(serverCuts, ["server", undefined], "server"),
+    ...foreign(sharedInputs, ["shared"], "parties"),
   ];
 }

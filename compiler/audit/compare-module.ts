@@ -72,7 +72,7 @@ export function compareWithModule(
 /** Inputs whose declared bounds, ring or scale, by which the client checks its values, are not those of their share. */
 const looseInputs = ({ inputs }: ParsedProgramText, ops: readonly ParsedOp[]): readonly string[] =>
   ops.flatMap(({ operator, operands, type }) => {
-    const said = operator === "share" ? inputs.get(operands[0]!) : undefined;
+    const said = operator === "share" || operator === "take-over" ? inputs.get(operands[0]!) : undefined;
     return said && !typesMatch(said, type) ? [operands[0]!] : [];
   });
 
@@ -145,8 +145,8 @@ function expectedOperand(
   }
   if (kind === "input") {
     const label = module.inputs.get(name)?.label;
-    const ofServer = program.inputs.get(name)?.of === "server";
-    return label !== undefined && (label === "server") === ofServer ? name : "";
+    const of = label === "server" || label === "shared" ? label : undefined;
+    return label !== undefined && program.inputs.get(name)?.of === of ? name : "";
   }
   const decl = program.weights.get(name);
   const param = module.params.get(id ?? "");

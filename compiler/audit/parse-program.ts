@@ -32,7 +32,7 @@ export interface ParsedWeight {
   readonly rowAxis?: number;
 }
 
-/** An input of the client's, or `of` the server. */
+/** An input of the client's, `of` the server, or `shared`: each of the two holds a residue. */
 export interface ParsedInput extends ParsedShareType {
   readonly of?: string;
 }
@@ -165,7 +165,7 @@ const kindOfField: Readonly<Record<string, (value: Literal) => boolean>> = {
   rowAxis: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   tensor: (value) => typeof value === "string",
   to: (value) => typeof value === "string",
-  of: (value) => value === "server",
+  of: (value) => value === "server" || value === "shared",
 };
 
 /** Reads a record of exactly these fields, and some of the optional ones. */

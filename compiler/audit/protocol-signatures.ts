@@ -9,7 +9,8 @@
  * How a value is held: `share` (additive), `wire` (masked value: opened under a mask that the dealer knows),
  * `replicated` (among three), `opened` (known to the reader of a reveal). Not shared: `weight` (known to the server,
  * used hidden), `fixed` (known to the server, opened once under a mask), `server` (known to it, in the clear), `public`
- * (known to both), `client` (its input).
+ * (known to both), `client` (its input). Between programs: `residue` (an input of which each party holds its own), `kept`
+ * (an output of which each party keeps its own, and nobody reads it).
  */
 export type SharingForm =
   | "share"
@@ -20,12 +21,14 @@ export type SharingForm =
   | "fixed"
   | "server"
   | "public"
-  | "client";
+  | "client"
+  | "residue"
+  | "kept";
 
 export interface ProtocolSignature {
   /** The last form repeats for protocols with any number of operands. */
   readonly operands: readonly SharingForm[];
-  readonly result: "share" | "masked" | "replicated" | "opened";
+  readonly result: "share" | "masked" | "replicated" | "opened" | "kept";
   readonly settings: readonly string[];
 }
 
@@ -35,6 +38,9 @@ const dealerProtocols: Readonly<Record<string, string>> = {
   seededShare: "client -> share",
   seededServerShare: "server -> share",
   oneWayReveal: "share -> opened",
+  // Shares leave a program, and enter a later one.
+  seededHandOver: "share -> kept",
+  seededTakeOver: "residue -> share",
   maskedOpen: "share -> masked",
   // From shares or masked values to shares.
   a2bCast: "share -> share",

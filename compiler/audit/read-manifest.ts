@@ -23,6 +23,9 @@ export interface ParsedManifest {
   }[];
   /** What the server computes from its own inputs and shares. */
   readonly serverCuts?: ParsedManifest["cuts"];
+  /** Inputs that arrive as shares, and outputs that stay shared. */
+  readonly sharedInputs?: readonly ParsedShared[];
+  readonly sharedOutputs?: readonly ParsedShared[];
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
   readonly clientOutputs: readonly string[];
   /** What the provider publishes of its private weights: exponents of bounds. */
@@ -40,6 +43,16 @@ export interface ParsedManifest {
     readonly to: string;
     readonly shape: readonly number[];
   }[];
+}
+
+/** A value that passes between programs in shares. */
+export interface ParsedShared {
+  readonly value: string;
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  readonly width: number;
+  readonly scale: number;
+  readonly range: readonly number[];
 }
 
 export interface PublishedIntegers {
@@ -71,6 +84,8 @@ const optional =
 
 const cut = fields({ value: text, tensor: text, shape, rows: optional(integer), range: optional(interval) });
 
+const sharedValue = fields({ value: text, tensor: text, shape, width: integer, scale: integer, range: interval });
+
 const isManifest = fields({
   name: text,
   setting: text,
@@ -82,6 +97,8 @@ const isManifest = fields({
   inputs: list(fields({ name: text, label: text })),
   cuts: list(cut),
   serverCuts: optional(list(cut)),
+  sharedInputs: optional(list(sharedValue)),
+  sharedOutputs: optional(list(sharedValue)),
   tails: list(fields({ value: text, from: text, output: text })),
   clientOutputs: list(text),
   calibration: optional(

@@ -1,3 +1,4 @@
+import { checkKept, checkReveal, sameShape, typeText } from "./check-outputs.ts";
 import type { Finding } from "./finding.ts";
 import { localShapes } from "./local-shapes.ts";
 import type { ParsedProgramText, ParsedShareType, ParsedSpec } from "./parse-program.ts";
@@ -25,7 +26,13 @@ export interface OpenedValue {
   readonly from: readonly Origin[];
 }
 
+/** An output that nobody reads: each party keeps its residue. */
+export interface KeptValue extends Omit<OpenedValue, "to"> {
+  readonly type: ParsedShareType;
+}
+
 export interface ValueFlow {
+  readonly kept: readonly KeptValue[];
   /** Every opened value, in order. */
   readonly opened: readonly OpenedValue[];
   /** Every value that a call computes. */
@@ -46,12 +53,9 @@ const formOfWeight: ReadonlyMap<string, SharingForm> = new Map([
   ["disclosed", "public"],
 ]);
 
-const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
 /** Whether a shape is that of the query's own rows, with `rows` of them along one axis. */
 const isCacheSlice = (shape: readonly number[], own: readonly number[], rows: number): boolean =>
   shape.length === own.length && own.some((_, axis) => sameShape(shape, own.with(axis, rows)));
-const typeText = ({ shape, width }: Pick<ParsedShareType, "shape" | "width">): string =>
-  `${width} bits [${shape.join(", ")}]`;
 const isShared = ({ form }: TrackedValue): boolean => form === "share" || form === "replicated";
 
 /**
@@ -62,6 +66,7 @@ export function trackValues(program: ParsedProgramText, file: string): ValueFlow
   const findings: Finding[] = [];
   const values = new Map<string, TrackedValue>();
   const opened: OpenedValue[] = [];
+  const kept: KeptValue[] = [];
   const outputOf = new Map([...program.returns].map(([output, variable]) => [variable, output]));
   const labels = new Set<string>();
   const used = new Set<string>();
@@ -94,6 +99,14 @@ export function trackValues(program: ParsedProgramText, file: string): ValueFlow
     findings.push(...checked.problems.map((problem) => ({ ...problem, at })));
     const from = new Set(known.flatMap((operand) => [...operand.from]));
     const label = labelOf(checked.gives);
+    if (checked.gives === "kept") {
+      const output = outputOf.get(call.result);
+      values.set(call.result, { form: "kept", label, from, type });
+      kept.push({ value: output ?? call.result, shape: type.shape, from: [...from].sort(), type });
+      const messages = checkKept(call, program, known[0], output);
+      findings.push(...messages.map((message) => ({ code: "MRL0905", message, at })));
+      continue;
+    }
     if (checked.gives !== "opened") {
       values.set(call.result, { form: checked.gives, label, from, type });
       continue;
@@ -104,7 +117,7 @@ export function trackValues(program: ParsedProgramText, file: string): ValueFlow
     opened.push({ value: output ?? call.result, to, shape: known[0]?.type.shape ?? [], from: [...from].sort() });
     findings.push(...checkReveal(call, program, known[0], output).map((message) => ({ code: "MRL0905", message, at })));
   }
-  return { opened, values, findings: [...findings, ...checkWholeProgram(program, values, used, file)] };
+  return { opened, kept, values, findings: [...findings, ...checkWholeProgram(program, values, used, file)] };
 }
 
 const reusedRandomness = (label: string, at: string): Finding => ({
@@ -133,6 +146,7 @@ function resolveOperand(
     const type = program.inputs.get(name);
     if (!type) return `the program has no input ${name}`;
     if (!sameShape(type.shape, declared.shape)) return `input ${name} is ${typeText(type)}, not ${typeText(declared)}`;
+    if (type.of === "shared") return { form: "residue", label: "shared", from: new Set(["client", "server"]), type };
     const owner = type.of === "server" ? "server" : "client";
     return { form: owner, label: owner, from: new Set([owner]), type };
   }
@@ -230,30 +244,6 @@ function checkLocalCall(
   return { gives, problems };
 }
 
-/** A reveal opens a declared output, unchanged, to the reader that the program declares. */
-function checkReveal(
-  { result }: ParsedCall,
-  program: ParsedProgramText,
-  operand: TrackedValue | undefined,
-  output: string | undefined,
-): readonly string[] {
-  const spec = program.specs.get(result)!;
-  const type = program.types.get(result)!;
-  const declared = output === undefined ? undefined : program.outputs.get(output);
-  if (!declared) return [`${result} is opened, but is not a declared output`];
-  const { to } = spec.attrs;
-  const problems: string[] = [];
-  if (to !== declared.to || (to !== "client" && to !== "server")) {
-    problems.push(`${output} is opened to the ${String(to)}, but declared for the ${declared.to}`);
-  }
-  const agree = (other: Pick<ParsedShareType, "shape" | "width" | "scale">): boolean =>
-    sameShape(other.shape, declared.shape) && other.width === declared.width && other.scale === declared.scale;
-  if (!agree(type) || (operand && !agree(operand.type))) {
-    problems.push(`${output} is opened as ${typeText(operand?.type ?? type)}, and declared as ${typeText(declared)}`);
-  }
-  return problems;
-}
-
 /** Checks the whole program: outputs are opened, opened values go nowhere else, and every declaration is used. */
 function checkWholeProgram(
   { returns, outputs, cached, calls, specs, types, inputs, weights }: ParsedProgramText,
@@ -262,9 +252,12 @@ function checkWholeProgram(
   file: string,
 ): readonly Finding[] {
   const messages: (readonly [code: string, message: string])[] = [];
-  for (const output of outputs.keys()) {
+  for (const [output, { to }] of outputs) {
     const value = values.get(returns.get(output) ?? "");
-    if (value?.form !== "opened") messages.push(["MRL0906", `${output} is a declared output, but is never opened`]);
+    if (to === "shared" && value?.form !== "kept")
+      messages.push(["MRL0906", `${output} is declared as kept in shares, but is not`]);
+    if (to !== "shared" && value?.form !== "opened")
+      messages.push(["MRL0906", `${output} is a declared output, but is never opened`]);
   }
   for (const [name, decl] of cached) {
     const value = values.get(returns.get(name) ?? "");

@@ -1,4 +1,4 @@
-export type { ChunkManifest, GuardManifest, Manifest, OptimizationTarget } from "./manifest.ts";
+export type { ChunkManifest, GuardManifest, Manifest, OptimizationTarget, SharedValueManifest } from "./manifest.ts";
 export { mayHoldWeight, packWeights } from "./pack-weights.ts";
 export { packageRoot } from "./package-root.ts";
 export {

@@ -24,6 +24,16 @@ export interface GuardManifest {
   readonly layers: readonly string[];
 }
 
+/** A value that passes between programs in shares. */
+export interface SharedValueManifest {
+  readonly value: string;
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  readonly width: number;
+  readonly scale: number;
+  readonly range: readonly [lo: number, hi: number];
+}
+
 /** What the manifest says of a program for a chunk of positions, where it differs from the prefill program. */
 export interface ChunkManifest {
   readonly programHash: string;
@@ -98,6 +108,11 @@ export interface Manifest {
   }[];
   /** The same for tensors that the server computes in the clear from its own inputs; absent where it has none. */
   readonly serverCuts?: Manifest["cuts"];
+  /**
+   * Inputs of which client and server each supply a residue that another program left them, in a ring of `width` bits
+   * with `scale` fractional bits; `range`: public bounds of the value. Absent where there are none.
+   */
+  readonly sharedInputs?: readonly SharedValueManifest[];
   /** After the secure part, the client computes tensor `output` in the clear from the revealed tensor `from`. */
   readonly tails: readonly { readonly value: string; readonly from: string; readonly output: string }[];
   /** Outputs of the model that the client computes alone. */
@@ -109,6 +124,14 @@ export interface Manifest {
     readonly to: string;
     readonly shape: readonly number[];
   }[];
+  /**
+   * How far a revealed tensor of reals may be from the model in real numbers, to first order, and its largest magnitude:
+   * from scales, protocols, public bounds, public inputs, and public weights in place of private ones. No number of it
+   * follows from a private weight (docs/precision.md). Absent where none was computed.
+   */
+  readonly errors?: readonly { readonly tensor: string; readonly declared: number; readonly largest: number }[];
+  /** Outputs that nobody reads: each of client and server keeps its residue. Absent where there are none. */
+  readonly sharedOutputs?: readonly SharedValueManifest[];
   /** Absent: a value that leaves its range inside the network gives a wrong answer in silence. */
   readonly guard?: GuardManifest;
   readonly rings: readonly { readonly width: number; readonly values: number }[];

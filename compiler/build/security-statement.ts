@@ -6,12 +6,16 @@ export interface Holdings {
   readonly readers: ReadonlySet<string>;
   /** Whether the server shares inputs of its own. */
   readonly serverInputs: boolean;
+  /** Whether client and server keep residues of outputs. */
+  readonly keepsShares: boolean;
   /** Whether the client learns the bit of a guard. */
   readonly guarded: boolean;
 }
 
-const receives = (reader: "client" | "server", { readers }: Holdings): string =>
-  readers.has(reader) ? "receives the outputs revealed to it" : "receives nothing";
+const receives = (reader: "client" | "server", { readers, keepsShares }: Holdings): string => {
+  const outputs = readers.has(reader) ? "receives the outputs revealed to it" : "receives nothing";
+  return keepsShares ? `${outputs}, keeps its residues of the outputs that stay shared` : outputs;
+};
 const dealerRole = "hands out correlated randomness, sees neither inputs nor weights";
 const helperRole =
   "hands out correlated randomness and computes on shares, which alone say nothing of inputs or weights";

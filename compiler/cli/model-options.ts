@@ -17,7 +17,7 @@ import {
   readPrecision,
   readReveals,
 } from "./option-values.ts";
-import { nameBeforeColon, nameBeforeEquals } from "./repeated-options.ts";
+import { nameBeforeColon, nameBeforeEquals, nameBeforeNumber } from "./repeated-options.ts";
 
 /** Owners and compilation: the same options for compile, cost, check and inspect. */
 export const modelOptions: readonly OptionSpec[] = [
@@ -48,13 +48,13 @@ export const modelOptions: readonly OptionSpec[] = [
   },
   {
     flags: "--input <name:owner>",
-    help: "who holds this input: client (default), server or public",
+    help: "who holds this input: client (default), server, public, or shared: client and server each have a share that another program left them; name:shared=<build> takes its bounds from that program",
     repeats: true,
     subject: nameBeforeColon,
   },
   {
     flags: "--reveal <name:reader>",
-    help: "who learns this output: client, server or both; * matches any characters. Outputs without --reveal are not computed",
+    help: "who learns this output: client, server or both; or shared: nobody, and each party keeps its share for a later program; * matches any characters. Outputs without --reveal are not computed",
     repeats: true,
     // y:client and y:server are two readers; y:both says both.
     subject: (value) => value,
@@ -68,13 +68,13 @@ export const modelOptions: readonly OptionSpec[] = [
     flags: "--fix <name=integer>",
     help: "fix an integer input to a constant in every query, as attention_mask=1 for text without padding",
     repeats: true,
-    subject: nameBeforeEquals,
+    subject: nameBeforeNumber,
   },
   {
     flags: "--dim <name=size>",
     help: "size of a dimension, by its name or its position: batch=1, x.0=1",
     repeats: true,
-    subject: nameBeforeEquals,
+    subject: nameBeforeNumber,
   },
   {
     flags: "--buckets <lengths>",
@@ -116,7 +116,7 @@ export const modelOptions: readonly OptionSpec[] = [
     flags: "--precision <kind=bits>",
     help: "fractional bits of activation, weight, query, value or probability, over those of --quality",
     repeats: true,
-    subject: nameBeforeEquals,
+    subject: nameBeforeNumber,
   },
   {
     flags: "--guard [layer]",
@@ -128,6 +128,15 @@ export const modelOptions: readonly OptionSpec[] = [
     help: "metric to minimize on the link: time, online (time after the input is known) or total (bytes) (default: time)",
     choices: ["time", "online", "total"],
   },
+];
+
+/** `check` refuses what `compile` does, so it verifies as `compile` does. */
+export const verifyOptions: readonly OptionSpec[] = [
+  {
+    flags: "--verify",
+    help: "compare secure answers on calibration samples with float64 (default: for small models)",
+  },
+  { flags: "--no-verify", help: "skip that comparison" },
 ];
 
 /** Named links. */

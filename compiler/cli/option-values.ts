@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { labels } from "../../ir/label.ts";
+import { type Label, labels } from "../../ir/label.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import { defaultPrecision } from "../../passes/4-quantize/index.ts";
 import type { LinkProfile } from "../../runtime/transport/index.ts";
@@ -71,8 +71,8 @@ function readPairs(
   form: string,
 ): readonly (readonly [string, string])[] {
   return options.list(name).map((text) => {
-    // ONNX names may contain colons, so the last one separates.
-    const at = separator === ":" ? text.lastIndexOf(separator) : text.indexOf(separator);
+    // ONNX names may contain either sign, so the last one separates.
+    const at = text.lastIndexOf(separator);
     return at > 0 ? [text.slice(0, at), text.slice(at + 1)] : usage(`--${name} takes ${form}, found "${text}"`);
   });
 }
@@ -111,12 +111,19 @@ export function readPrecision(options: ParsedOptions): Partial<Precision> {
 }
 
 export function ownersOf(options: ParsedOptions): Readonly<Record<string, Owner>> {
-  const form = "name:client, name:server or name:public";
-  const read = ([name, label]: readonly [string, string]): [string, Owner] =>
-    label !== "shared" && (labels as readonly string[]).includes(label)
-      ? [name, label as Owner]
-      : usage(`--input takes ${form}, found "${label}"`);
-  return Object.fromEntries(readPairs(options, "input", ":", form).map(read));
+  const form = "name:client, name:server, name:public, name:shared or name:shared=<build>";
+  // A path may contain colons.
+  const made = (text: string): [string, Owner] | undefined => {
+    const [, name, from] = /^(.+?):shared=(.+)$/.exec(text) ?? [];
+    return name === undefined ? undefined : [name, { from: from! }];
+  };
+  const owned = (text: string): [string, Owner] => {
+    const [, name, label] = /^(.+):([^:]*)$/.exec(text) ?? [];
+    return name !== undefined && (labels as readonly string[]).includes(label!)
+      ? [name, label as Label]
+      : usage(`--input takes ${form}, found "${text}"`);
+  };
+  return Object.fromEntries(options.list("input").map((text) => made(text) ?? owned(text)));
 }
 
 /** The readers that `--reveal name:<reader>` names. */
@@ -124,11 +131,12 @@ const readersByName: Readonly<Record<string, readonly Reader[]>> = {
   client: ["client"],
   server: ["server"],
   both: ["client", "server"],
+  shared: ["shared"],
 };
 
 export function readReveals(options: ParsedOptions): Readonly<Record<string, readonly Reader[]>> {
   const reveals: Record<string, readonly Reader[]> = {};
-  const form = "name:client, name:server or name:both";
+  const form = "name:client, name:server, name:both or name:shared";
   for (const [output, to] of readPairs(options, "reveal", ":", form)) {
     const readers = Object.hasOwn(readersByName, to)
       ? readersByName[to]!

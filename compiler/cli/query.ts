@@ -2,7 +2,7 @@ import { given, query } from "../api/index.ts";
 import { runText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { dealerOption, identityOption, patienceOption, readPatience, serverOption } from "./network-options.ts";
-import { clampOption, inputOption, noGuardOption, outputOption } from "./run.ts";
+import { clampOption, inputOption, noGuardOption, outputOption, sharesOption } from "./run.ts";
 
 export const queryCommand: CommandSpec = {
   name: "query",
@@ -19,6 +19,7 @@ export const queryCommand: CommandSpec = {
       help: "name of the server's own input for this query, where the server has one for each record",
     },
     outputOption,
+    sharesOption,
     patienceOption,
     noGuardOption,
     jsonOption,
@@ -38,7 +39,12 @@ async function sendQuery({ args, options, warn }: Invocation): Promise<CommandRe
     inputFiles: options.list("input"),
     clamp: options.flag("clamp"),
     guard: options.flag("guard"),
-    ...given({ output: options.text("output"), record: options.text("record"), patience: readPatience({ options }) }),
+    ...given({
+      output: options.text("output"),
+      shares: options.text("shares"),
+      record: options.text("record"),
+      patience: readPatience({ options }),
+    }),
     onWarning: warn,
   });
   return { json: result, text: runText(result) };

@@ -3,19 +3,24 @@ import { runText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { linkNames } from "./model-options.ts";
 import { readCount, readLink } from "./option-values.ts";
-import { nameBeforeEquals } from "./repeated-options.ts";
+import { inputName } from "./repeated-options.ts";
 
 export const inputOption = {
   flags: "--input <name=file>",
-  help: 'file for this input: .npy, .npz, .pb, or .json as {"name": [[1, 2]]}',
+  help: 'file for this input: .npy, .npz, .pb, or .json as {"name": [[1, 2]]}; of an input that arrives as shares, this party\'s share (`run`: both, as a+b)',
   repeats: true,
-  subject: nameBeforeEquals,
+  subject: inputName,
 } as const;
 export const clampOption = {
   flags: "--clamp",
   help: "move values beyond the public bounds of what the client shares onto them (default: refuse the input)",
 } as const;
 export const outputOption = { flags: "--output <file.npz>", help: "write the outputs to this file" } as const;
+
+export const sharesOption = {
+  flags: "--shares <folder>",
+  help: "folder for this party's shares of outputs that stay shared: a file for each output of each query",
+} as const;
 
 export const noGuardOption = {
   flags: "--no-guard",
@@ -44,6 +49,7 @@ export const runCommand: CommandSpec = {
     clampOption,
     adapterOption,
     outputOption,
+    sharesOption,
     shapedLinkOption,
     { flags: "--repeat <n>", help: "number of queries in one session (default: 1)" },
     { flags: "--plain", help: "evaluate the same fixed-point program with the exact interpreter, without parties" },
@@ -70,6 +76,7 @@ async function runBuild({ args, options, warn, progress }: Invocation): Promise<
       link: readLink(options),
       repeat: readCount(options, "repeat"),
       output: options.text("output"),
+      shares: options.text("shares"),
       adapter: options.text("adapter"),
     }),
     onWarning: warn,

@@ -1,5 +1,5 @@
 import { given, type ServedAnswer, serve } from "../api/index.ts";
-import { outputLines } from "../report/text/index.ts";
+import { outputLines, shareLines } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import {
   dealerOption,
@@ -9,8 +9,8 @@ import {
   readLimits,
   serveUntilInterrupted,
 } from "./network-options.ts";
-import { nameBeforeEquals } from "./repeated-options.ts";
-import { adapterOption, clampOption } from "./run.ts";
+import { inputName } from "./repeated-options.ts";
+import { adapterOption, clampOption, sharesOption } from "./run.ts";
 
 export const serveCommand: CommandSpec = {
   name: "serve",
@@ -22,9 +22,9 @@ export const serveCommand: CommandSpec = {
     identityOption,
     {
       flags: "--input <name=path>",
-      help: "the server's own input: a file for all queries, or a folder with a file for each --record of a query",
+      help: "the server's own input: a file for all queries, or a folder with a file for each --record of a query; of an input that arrives as shares, the server's share or a folder of them",
       repeats: true,
-      subject: nameBeforeEquals,
+      subject: inputName,
     },
     adapterOption,
     clampOption,
@@ -32,6 +32,7 @@ export const serveCommand: CommandSpec = {
       flags: "--output <path>",
       help: "write the outputs revealed to the server: a folder gets a file for each query, an .npz file the latest",
     },
+    sharesOption,
     ...limitOptions,
     jsonOption,
   ],
@@ -52,7 +53,7 @@ async function runServer(call: Invocation): Promise<CommandResult> {
     inputFiles: options.list("input"),
     clamp: options.flag("clamp"),
     ...readLimits(call),
-    ...given({ output: options.text("output"), adapter: options.text("adapter") }),
+    ...given({ output: options.text("output"), shares: options.text("shares"), adapter: options.text("adapter") }),
     onAnswer: (answer) => print(answerText(answer)),
     onWarning: warn,
     onLog: warn,
@@ -61,7 +62,7 @@ async function runServer(call: Invocation): Promise<CommandResult> {
 }
 
 /** What a query opened to the server. */
-function answerText({ session, query, record, outputs }: ServedAnswer): string {
+function answerText({ session, query, record, outputs, shares = {} }: ServedAnswer): string {
   const about = record === undefined ? "" : `, record ${record}`;
-  return `${[`session ${session.slice(0, 8)}, query ${query}${about}`, ...outputLines(outputs)].join("\n")}\n`;
+  return `${[`session ${session.slice(0, 8)}, query ${query}${about}`, ...outputLines(outputs), ...shareLines(shares)].join("\n")}\n`;
 }

@@ -10,12 +10,14 @@ import type { ClientCut, GuardFacts, SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import type { ProgramPlan } from "../../targets/program/plan.ts";
+import { type DeclaredError, errorsByTensor } from "../accuracy/index.ts";
 import { type ChunkManifest, type Manifest, partyLabels, securityStatement, version } from "../build/index.ts";
 import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
 import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
 import { constantDigests } from "../onnx/weights/index.ts";
 import { shortType } from "../tensors/index.ts";
 import type { MeasuredRanges } from "./measure-ranges.ts";
+import { passedCaveats, sharedInputsOf, sharedOutputsOf } from "./shared-values.ts";
 
 export interface BuildInputs {
   readonly loaded: LoadedModel;
@@ -34,6 +36,8 @@ export interface BuildInputs {
   readonly runs: MeasuredRanges["runs"];
   /** Bounds that the provider publishes of its weights. */
   readonly published: readonly PublishedBound[];
+  /** Declared errors of revealed values; empty where they were not asked for. */
+  readonly errors: ReadonlyMap<ValueId, DeclaredError>;
   /** How likely a query wraps, measured with public weights. */
   readonly wrap?: WrapEstimate;
 }
@@ -53,6 +57,7 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
     ...securityStatement(setting, prediction.dealerComputes, {
       readers: new Set(revealsOf(build).map(({ to }) => to)),
       serverInputs: build.state.server !== undefined,
+      keepsShares: sharedOutputsOf(build) !== undefined,
       guarded: build.state.guard !== undefined,
     }),
     caveats: caveatsOf(build, inexact),
@@ -61,6 +66,8 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
     ...weightsSection(build),
     ...partySection(build),
     reveals: revealsOf(build),
+    ...sharedOutputsOf(build),
+    ...errorsByTensor(revealsOf(build), build.errors),
     ...guardSection(build.state.guard),
     rings: ringUsage(build.state.module),
     calibration: calibrationOf(build),
@@ -79,7 +86,7 @@ const identitySection = ({ options: { target }, state }: BuildInputs) => ({
 });
 
 const caveatsOf = (
-  { options, state, decode, published }: BuildInputs,
+  { options, state, plan, decode, published }: BuildInputs,
   inexact: Manifest["inexact"],
 ): Manifest["caveats"] => {
   const { tails } = state.client;
@@ -91,6 +98,7 @@ const caveatsOf = (
           "the server may share tensors that no input produces, and an output that the client reads depends on its inputs",
         ]
       : []),
+    ...passedCaveats({ state, plan }),
     state.guard
       ? `the client learns one bit: whether a value of ${state.guard.layers.length} guarded layers left its range`
       : "values outside their calibrated ranges wrap and give wrong results: this build has no guard",
@@ -164,6 +172,7 @@ function partySection({ loaded: { imported, model }, state, plan }: BuildInputs)
     }),
     cuts: described(client.cuts),
     ...(server && { serverCuts: described(server.cuts) }),
+    ...sharedInputsOf({ state, plan }),
     tails: client.tails.map(({ value, source, output }) => ({ value, from: source, output })),
     clientOutputs: client.outputs,
   };
@@ -175,7 +184,7 @@ const guardSection = (guard: GuardFacts | undefined): Pick<Manifest, "guard"> =>
 
 const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
   Object.entries(plan.outputs)
-    .filter(([value]) => value !== state.guard?.value)
+    .filter(([value, { to }]) => to !== "shared" && value !== state.guard?.value)
     .map(([value, { to, shape }]) => ({
       value,
       tensor: state.client.tails.find((tail) => tail.value === value)?.source ?? state.sources.get(value) ?? value,

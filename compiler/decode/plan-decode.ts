@@ -1,5 +1,5 @@
 import { type Diagnostic, DiagnosticError, fail } from "../../ir/diagnostic.ts";
-import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
+import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { print } from "../../ir/text/print.ts";
 import type { GuardFacts, SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
@@ -57,6 +57,9 @@ export function planDecode(
   prefill: PrefillProgram,
 ): { readonly plan: ProgramPlan; readonly next: DecodeProgram } | Diagnostic | undefined {
   const { imported, state, module, setting, buckets } = prefill;
+  // Values pass between programs in shares as a whole, not position by position.
+  if (opsOf(module).some(({ name }) => name === "hand-over" || name === "take-over"))
+    return withoutBuckets(buckets, undefined);
   const contextLength = contextLengthOf(imported);
   const step =
     contextLength === undefined || contextLength < 2 ? undefined : deriveDecodeStep(state, { contextLength });

@@ -47,6 +47,8 @@ export interface WeightOptions {
 export interface InterfaceOptions {
   /** Owner of each input; default: the client. */
   readonly owners?: Readonly<Record<string, Label>>;
+  /** Builds that leave inputs in shares, as `path` or `path#output`: their manifests bound these inputs. */
+  readonly makers?: Readonly<Record<string, string>>;
   readonly reveal?: readonly Reveal[];
   readonly head?: HeadPolicy;
   /** Sizes of symbolic dimensions. */
@@ -99,6 +101,7 @@ export interface ResolvedOptions {
 
 export interface ResolvedInterface extends Pick<InterfaceOptions, "head"> {
   readonly owners: ReadonlyMap<string, Label>;
+  readonly makers: ReadonlyMap<string, string>;
   readonly reveal: readonly Reveal[];
   readonly dims: ReadonlyMap<string, number>;
   readonly constants: ReadonlyMap<string, number>;

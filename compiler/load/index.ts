@@ -1,6 +1,12 @@
-export type { CompileOptions, ResolvedOptions, ResolvedTarget, WeightOptions } from "./compile-options.ts";
+export type {
+  CompileOptions,
+  InterfaceOptions,
+  ResolvedOptions,
+  ResolvedTarget,
+  WeightOptions,
+} from "./compile-options.ts";
 export { type ImportMode, type LoadedModel, loadModel, loadOwnership } from "./load-model.ts";
 export { choiceProblems } from "./option-problems.ts";
-export { requireOptions } from "./resolve-options.ts";
+export { OptionError, requireOptions } from "./resolve-options.ts";
 export { resolveTarget } from "./resolve-target.ts";
 export { selectOutputs } from "./select-outputs.ts";

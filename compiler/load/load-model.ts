@@ -61,7 +61,7 @@ function readAndAssignOwners(options: ResolvedOptions, allowAllPublic: boolean) 
   const { model, adapter, original, named, parts } = applyAdapter(chosen, base, weights);
   const ownership = decideOwnership(model, {
     allowAllPublic,
-    serverInputs: [...options.interface.owners.values()].includes("server"),
+    serverInputs: [...options.interface.owners.values()].some((owner) => owner === "server" || owner === "shared"),
     ...(weights.private && { private: weights.private }),
     ...(weights.public && { public: weights.public }),
     ...(base && { base }),

@@ -31,7 +31,10 @@ export const choiceProblems = (options: CompileOptions): readonly Diagnostic[] =
     return [{ code: "MRL0650", message, help: `supported: ${values.join(", ")}` }];
   });
 
-export function presetProblems({ target, interface: { buckets = [] } = {} }: CompileOptions): readonly Diagnostic[] {
+export function presetProblems({
+  target,
+  interface: { buckets = [], reveal = [], owners = {} } = {},
+}: CompileOptions): readonly Diagnostic[] {
   const { preset, setting } = resolveTarget(target);
   if (!preset) return [];
   const problems: Diagnostic[] = [];
@@ -47,6 +50,17 @@ export function presetProblems({ target, interface: { buckets = [] } = {} }: Com
       code: "MRL0650",
       message: `--quality does not work with --preset ${preset.name}, which has the bits of its publication`,
       help: "leave out --quality or --preset; --precision changes single bits of a preset",
+    });
+  }
+  const passing = [
+    ...reveal.flatMap(({ output, to }) => (to === "shared" ? [`--reveal ${output}:shared`] : [])),
+    ...Object.entries(owners).flatMap(([name, owner]) => (owner === "shared" ? [`--input ${name}:shared`] : [])),
+  ];
+  if (passing.length > 0) {
+    problems.push({
+      code: "MRL0656",
+      message: `${passing.join(" and ")} does not work with --preset ${preset.name}: shares pass between programs in a ring of 53 bits, and this system has one ring of its own`,
+      help: "leave out --preset, or reveal the value to a party",
     });
   }
   if (buckets.length > 0) {

@@ -12,16 +12,18 @@ import {
 } from "./client-layers.ts";
 import { openCachedLayers } from "./client-layers-cached.ts";
 import { openFullContextLayers } from "./client-layers-full-context.ts";
+import type { Residues } from "./handed-shares.ts";
 import { openedTensors } from "./opened-tensors.ts";
 import { type ClampedValues, quantizeInputs } from "./quantize-inputs.ts";
 
 /** What the client computes alone, before and after the secure part. */
 export interface ClientExecutor {
   /**
-   * Runs the client's own layers, and quantizes the cut tensors of the query's positions.
+   * Runs the client's own layers, and quantizes the cut tensors of the query's positions. `residues`: its halves of
+   * inputs that arrive as shares, by input of the program.
    * @throws DiagnosticError for inputs that the graphs or shapes do not accept, or that exceed their public bounds
    */
-  readonly prepare: (inputs: NamedTensors, position?: QueryPosition) => Promise<PreparedQuery>;
+  readonly prepare: (inputs: NamedTensors, position?: QueryPosition, residues?: Residues) => Promise<PreparedQuery>;
   /** Computes the model's outputs of the query's positions from what was revealed, by name. */
   readonly finish: (prepared: PreparedQuery, revealed: ReadonlyMap<string, IntTensor>) => Promise<NamedTensors>;
   /** Whether the parties found that no guarded value left its range; true for a build without a guard. */
@@ -53,7 +55,11 @@ export async function openClientExecutor(
   const layers = openLayers(build);
   const stopwatch = createStopwatch();
 
-  async function prepare(inputs: NamedTensors, position: QueryPosition = prefillStart): Promise<PreparedQuery> {
+  async function prepare(
+    inputs: NamedTensors,
+    position: QueryPosition = prefillStart,
+    residues: Residues = new Map(),
+  ): Promise<PreparedQuery> {
     const { cuts, program, rows, keep } = programAt(build, position);
     const axes = positionAxes(cuts);
     const own = await layers.at(position);
@@ -63,7 +69,8 @@ export async function openClientExecutor(
       position.program === 0 ? inputs.get(name)! : slicePositions(inputs.get(name)!, axes.get(name)!, rows);
     const found = new Map(cuts.map(({ tensor }) => [tensor, (computed.get(tensor) ?? given(tensor)).tensor]));
     const outputs = manifest.clientOutputs.map((name): [string, TypedTensor] => [name, computed.get(name)!]);
-    return { position, ...quantizeInputs({ cuts }, program, found, clamp), outputs: new Map(outputs) };
+    const { shared, clamped } = quantizeInputs({ cuts }, program, found, clamp);
+    return { position, shared: { ...shared, ...Object.fromEntries(residues) }, clamped, outputs: new Map(outputs) };
   }
 
   async function finish(prepared: PreparedQuery, revealed: ReadonlyMap<string, IntTensor>): Promise<NamedTensors> {

@@ -13,8 +13,10 @@ import {
 } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 import { loadPartyBuild, type PartyBuild, sessionOptions } from "../build/index.ts";
+import type { ShareHolder } from "../inputs/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { type ClientOptions, openClientExecutor, type PreparedQuery } from "./client-executor.ts";
+import type { Residues } from "./handed-shares.ts";
 import { inputsOfParty } from "./input-files.ts";
 import {
   expectedTraffic,
@@ -45,12 +47,16 @@ export interface LocalParty {
 export interface PartyQuestion {
   readonly inputs: ReadonlyMap<string, TypedTensor>;
   readonly position?: QueryPosition;
+  /** Halves of inputs that arrive as shares; a party takes its own. */
+  readonly residues?: Readonly<Record<ShareHolder, Residues>>;
 }
 
 export interface PartyQueryResult {
   readonly outputs: ReadonlyMap<string, TypedTensor>;
   /** Revealed integers, by value of the program. */
   readonly raw: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float64Array }>;
+  /** Its halves of outputs that stay shared, by value of the program. */
+  readonly residues: Residues;
   /** `clear`: time in which the client computed alone. */
   readonly seconds: { readonly clear: number; readonly offline: number; readonly online: number };
   /** Bytes that this party counted on its links, in both directions. */
@@ -96,6 +102,7 @@ type PartyAnswerBase = Omit<PartyQueryResult, "bytes" | "predicted">;
 const emptyAnswer: PartyAnswerBase = {
   outputs: new Map(),
   raw: new Map(),
+  residues: new Map(),
   seconds: { clear: 0, offline: 0, online: 0 },
 };
 
@@ -184,9 +191,9 @@ async function clientBehavior(
     open: async () => {
       session = await openClient(opening);
     },
-    prepare: async ({ inputs, position }) => {
+    prepare: async ({ inputs, position, residues }) => {
       before = executor.seconds();
-      prepared = await executor.prepare(inputsOfParty(part.manifest, inputs, "client"), position);
+      prepared = await executor.prepare(inputsOfParty(part.manifest, inputs, "client"), position, residues?.client);
     },
     query: async () => {
       const result = await session!.query(prepared!.shared, prepared!.position);
@@ -217,8 +224,8 @@ async function serverBehavior(
     open: async () => {
       session = await openServer(opening);
     },
-    prepare: async ({ inputs }) => {
-      prepared = await executor.prepare(inputsOfParty(part.manifest, inputs, "server"));
+    prepare: async ({ inputs, residues }) => {
+      prepared = await executor.prepare(inputsOfParty(part.manifest, inputs, "server"), residues?.server);
     },
     query: async () => {
       const result = await session!.serve(async () => prepared.shared);
@@ -238,6 +245,7 @@ async function serverBehavior(
 
 const answerFrom = (result: QueryResult, clear = 0) => ({
   raw: rawOf(result),
+  residues: result.residues,
   seconds: { clear, ...result.seconds },
   rounds: result.rounds,
 });

@@ -3,8 +3,10 @@ import { type BytesByDirection, noBytes, type Role } from "../../runtime/core/in
 import type { QueryPosition } from "../../runtime/session/index.ts";
 import { type Channel, type LinkProfile, memoryPair, shapedPair } from "../../runtime/transport/index.ts";
 import { workerLink } from "../../runtime/transport/node/index.ts";
-import { roles } from "../build/index.ts";
+import { loadPartyBuild, roles } from "../build/index.ts";
+import type { ShareHolder } from "../inputs/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
+import { type Halves, type Residues, residuesOf, splitShared } from "./handed-shares.ts";
 import {
   createLocalParty,
   type LocalParty,
@@ -27,7 +29,12 @@ export interface LocalOptions extends PartyRunOptions {
 
 /** All parties on this machine: good for tests, but no protection as a deployment, because one machine sees everything. */
 export interface LocalSession {
-  readonly query: (inputs: ReadonlyMap<string, TypedTensor>, position?: QueryPosition) => Promise<LocalQuery>;
+  /** `halves`: of inputs that arrive as shares; default: fresh ones of their values in `inputs`. */
+  readonly query: (
+    inputs: ReadonlyMap<string, TypedTensor>,
+    position?: QueryPosition,
+    halves?: ReadonlyMap<string, Halves>,
+  ) => Promise<LocalQuery>;
   /** Ends the session, and compares its traffic with the prediction. */
   readonly end: () => Promise<LocalReport>;
   /** Closes everything after a failure. */
@@ -39,6 +46,8 @@ export interface LocalQuery {
   /** Outputs revealed to the server. */
   readonly serverOutputs: ReadonlyMap<string, TypedTensor>;
   readonly raw: PartyQueryResult["raw"];
+  /** The halves of outputs that stay shared, by value of the program. */
+  readonly residues: Readonly<Record<ShareHolder, Residues>>;
   readonly seconds: PartyQueryResult["seconds"];
   /** Whether the guard of the build, if it has one, found every value within its range. */
   readonly trusted: boolean;
@@ -110,6 +119,7 @@ export async function openLocal(options: LocalOptions): Promise<LocalSession> {
       throw error;
     }
   };
+  const build = await loadPartyBuild(options.dir, "client");
   const started = performance.now();
   await all((party) => party.open());
   const setup = (performance.now() - started) / 1000;
@@ -117,8 +127,10 @@ export async function openLocal(options: LocalOptions): Promise<LocalSession> {
   let queries = 0;
   return {
     abandon,
-    query: async (inputs, position) => {
-      await all((party) => party.prepare({ inputs, ...(position && { position }) }));
+    query: async (inputs, position, halves) => {
+      const split = splitShared(build, inputs, halves, options.clamp ?? false);
+      const residues = { client: residuesOf(split.halves, "client"), server: residuesOf(split.halves, "server") };
+      await all((party) => party.prepare({ inputs, residues, ...(position && { position }) }));
       const { client, server } = await all((party) => party.query());
       const bytes = { ...noBytes, ...client.bytes, ...server.bytes };
       assertTrafficPredicted(client.predicted!, [client.rounds!, server.rounds!], [{ bytes, framingBytes: 0 }]);
@@ -133,8 +145,18 @@ export async function openLocal(options: LocalOptions): Promise<LocalSession> {
       const times = { clear: client.seconds.clear, offline, online };
       const measured = { rounds: client.rounds!, bytes };
       const { outputs, trusted = true } = client;
-      const clamped = { ...client.clamped, ...server.clamped };
-      return { outputs, serverOutputs: server.outputs, raw, seconds: times, trusted, clamped, measured };
+      const clamped = { ...client.clamped, ...server.clamped, ...split.clamped };
+      const kept = { client: client.residues, server: server.residues };
+      return {
+        outputs,
+        serverOutputs: server.outputs,
+        residues: kept,
+        raw,
+        seconds: times,
+        trusted,
+        clamped,
+        measured,
+      };
     },
     end: async () => {
       const reports = await all((party) => party.end());

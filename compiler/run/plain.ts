@@ -4,7 +4,8 @@ import { interpret } from "../../ir/interpret.ts";
 import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import { type Departure, watchDepartures } from "../../passes/4-quantize/index.ts";
-import { loadPartyBuild } from "../build/index.ts";
+import type { IntTensor } from "../../runtime/ring/index.ts";
+import { loadPartyBuild, type PartyBuild } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import type { ClientOptions, PreparedQuery } from "./client-executor.ts";
 import { loadMir } from "./load-mir.ts";
@@ -18,6 +19,8 @@ export interface PlainOutputs {
   readonly outputs: ReadonlyMap<string, TypedTensor>;
   /** Outputs revealed to the server. */
   readonly serverOutputs: ReadonlyMap<string, TypedTensor>;
+  /** Outputs that stay shared, so that nobody would learn them. */
+  readonly kept: ReadonlyMap<string, TypedTensor>;
   readonly clamped: ClampedValues;
 }
 
@@ -94,6 +97,7 @@ export async function openPlain(
       return {
         outputs: await finish(prepared, opened),
         serverOutputs: revealedToServer(client, opened),
+        kept: keptInPlain(client, opened),
         clamped: prepared.clamped,
       };
     },
@@ -101,6 +105,17 @@ export async function openPlain(
     release,
   };
 }
+
+const keptInPlain = (
+  { manifest: { sharedOutputs = [] } }: PartyBuild,
+  opened: ReadonlyMap<string, IntTensor>,
+): ReadonlyMap<string, TypedTensor> =>
+  new Map(
+    sharedOutputs.map(({ value, tensor, scale }) => [
+      tensor,
+      { dtype: "float32", tensor: dequantizeOutput(opened.get(value)!, scale) },
+    ]),
+  );
 
 /** The value at which the interpreter stopped because it leaves its ring. */
 function leftRing({ diagnostics: [first] }: DiagnosticError, module: Module): Departure | undefined {

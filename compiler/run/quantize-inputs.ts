@@ -4,7 +4,8 @@ import { clampBelow, type Tensor } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
 import { type Excess, type Program, quantizeInput } from "../../runtime/program/index.ts";
 import { type IntTensor, intTensor } from "../../runtime/ring/index.ts";
-import type { Manifest } from "../build/index.ts";
+import type { Manifest, PartyBuild } from "../build/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
 
 type ManifestCut = Manifest["cuts"][number];
 
@@ -112,3 +113,23 @@ export const dequantizeOutput = ({ shape, data }: IntTensor, scale: number): Ten
   shape,
   data: data!.map((x) => x * 2 ** -scale),
 });
+
+/** The integers of inputs that arrive as shares, where one machine has their values. */
+export function quantizeShared(
+  { manifest, program }: Pick<PartyBuild, "program"> & { readonly manifest: Pick<Manifest, "sharedInputs"> },
+  inputs: ReadonlyMap<string, TypedTensor>,
+  clamp = false,
+): QuantizedInputs {
+  const cuts = (manifest.sharedInputs ?? []).map(({ value, tensor, shape, range }) => ({
+    value,
+    tensor,
+    shape,
+    range,
+  }));
+  return quantizeInputs(
+    { cuts },
+    program,
+    new Map(cuts.map(({ tensor }) => [tensor, inputs.get(tensor)!.tensor])),
+    clamp,
+  );
+}

@@ -8,12 +8,21 @@ export interface OutputJson {
   readonly data: readonly number[];
 }
 
+/** Shares of outputs by name: the id of the value, and the file of each party that ran on this machine. */
+export type SharesJson = Readonly<
+  Record<string, { readonly id: string; readonly files: Readonly<Partial<Record<"client" | "server", string>>> }>
+>;
+
 /** Output of `run --json` and `query --json`. */
 export interface RunResult {
   readonly schema: 1;
   readonly outputs: Readonly<Record<string, OutputJson>>;
   /** Outputs revealed to the server. */
   readonly serverOutputs?: Readonly<Record<string, OutputJson>>;
+  /** With `--plain`: outputs that stay shared, which nobody would learn. */
+  readonly sharedOutputs?: Readonly<Record<string, OutputJson>>;
+  /** Outputs that stay shared: where the shares of the parties that ran here lie. */
+  readonly shares?: SharesJson;
   /** For a build with a guard: whether every guarded value stayed within its range. */
   readonly trusted?: boolean;
   /** With `--clamp`: number of values of each tensor that were moved onto their public bounds. */

@@ -3,6 +3,7 @@ import type { IntTensor } from "../../runtime/ring/index.ts";
 import type { PartyBuild } from "../build/index.ts";
 import type { ClientOptions } from "./client-executor.ts";
 import type { NamedTensors } from "./client-layers.ts";
+import type { Residues } from "./handed-shares.ts";
 import { openOnnxSession } from "./onnx-session.ts";
 import { openedTensors } from "./opened-tensors.ts";
 import { type QuantizedInputs, quantizeInputs } from "./quantize-inputs.ts";
@@ -10,10 +11,11 @@ import { type QuantizedInputs, quantizeInputs } from "./quantize-inputs.ts";
 /** What the server computes alone, from inputs of its own. */
 export interface ServerExecutor {
   /**
-   * Runs the server's own layers, and quantizes the tensors that it shares. Nothing was sent before.
+   * Runs the server's own layers, and quantizes the tensors that it shares. Nothing was sent before. `residues`: its
+   * halves of inputs that arrive as shares, by input of the program.
    * @throws DiagnosticError for inputs that the graph, shapes or rings do not accept
    */
-  readonly prepare: (inputs: NamedTensors) => Promise<QuantizedInputs>;
+  readonly prepare: (inputs: NamedTensors, residues?: Residues) => Promise<QuantizedInputs>;
   readonly release: () => Promise<void>;
 }
 
@@ -25,11 +27,12 @@ export async function openServerExecutor(
   const cuts = manifest.serverCuts ?? [];
   const layers = await openOnnxSession(join(dir, "private.onnx"));
   return {
-    prepare: async (inputs) => {
+    prepare: async (inputs, residues = new Map()) => {
       const computed = await layers.run(inputs);
       // A cut may be an input of the model.
       const found = cuts.map(({ tensor }) => [tensor, (computed.get(tensor) ?? inputs.get(tensor)!).tensor] as const);
-      return quantizeInputs({ cuts }, program, new Map(found), clamp);
+      const { shared, clamped } = quantizeInputs({ cuts }, program, new Map(found), clamp);
+      return { shared: { ...shared, ...Object.fromEntries(residues) }, clamped };
     },
     release: layers.release,
   };

@@ -1,10 +1,11 @@
 import type { Tensor } from "../../ir/tensor.ts";
 import type { Manifest } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
+import { keptOutputs } from "./handed-shares.ts";
 import { openLocal } from "./local-session.ts";
 import { openPlain, type PlainProgram } from "./plain.ts";
 
-/** Errors of one output over all runs, in its own units. */
+/** Errors of one output over all runs, in its own units. They follow from private weights: for the provider alone. */
 export interface VerifiedOutput {
   readonly output: string;
   /** Largest magnitude in float64. */
@@ -12,8 +13,12 @@ export interface VerifiedOutput {
   /** Largest difference of the secure run, and of the fixed-point interpreter, from float64. */
   readonly secureError: number;
   readonly plainError: number;
+  /** The error of the secure run as a part of the largest magnitude; absent where that is 0, or for integers. */
+  readonly relativeError?: number;
   /** Bound on both, from scales, protocols and depth; absent for an output that the client computes from a revealed one. */
   readonly declared?: number;
+  /** What the manifest declares to everybody, from public weights. */
+  readonly published?: number;
   /** For an output of integers: number of elements that differ, of so many. */
   readonly differing?: { readonly count: number; readonly of: number };
 }
@@ -42,10 +47,10 @@ export async function verifyBuild(
   const session = await openLocal({ dir, inProcess: true });
   try {
     for (const run of runs) {
-      const { outputs, serverOutputs } = await session.query(run.inputs);
-      const secure = new Map([...serverOutputs, ...outputs]);
+      const { outputs, serverOutputs, residues } = await session.query(run.inputs);
+      const secure = new Map([...keptOutputs(manifest, residues), ...serverOutputs, ...outputs]);
       const interpreted = await plain.run(run.inputs);
-      const exactly = new Map([...interpreted.serverOutputs, ...interpreted.outputs]);
+      const exactly = new Map([...interpreted.kept, ...interpreted.serverOutputs, ...interpreted.outputs]);
       for (const [output, exact] of run.outputs) {
         const [own, fixed] = [secure.get(output), exactly.get(output)];
         if (own && fixed) found.set(output, widest(found.get(output), compare(output, exact, own, fixed)));
@@ -59,8 +64,15 @@ export async function verifyBuild(
   const bounds = await declaredBy(plain, manifest, runs, declaredErrors);
   await plain.release();
   return [...found.values()].map((each) => {
-    const declared = each.differing ? undefined : bounds.get(each.output);
-    return declared === undefined ? each : { ...each, declared };
+    if (each.differing) return each;
+    const declared = bounds.get(each.output);
+    const published = manifest.errors?.find(({ tensor }) => tensor === each.output)?.declared;
+    return {
+      ...each,
+      ...(each.largest > 0 && { relativeError: each.secureError / each.largest }),
+      ...(declared !== undefined && { declared }),
+      ...(published !== undefined && { published }),
+    };
   });
 }
 
@@ -93,11 +105,11 @@ function widest(known: VerifiedOutput | undefined, next: VerifiedOutput): Verifi
 /** The largest declared error of each output over the runs. */
 async function declaredBy(
   plain: PlainProgram,
-  { reveals }: Manifest,
+  { reveals, sharedOutputs = [] }: Manifest,
   runs: readonly VerificationRun[],
   declaredErrors: DeclaredErrors,
 ): Promise<ReadonlyMap<string, number>> {
-  const names = new Map(reveals.map(({ value, tensor }) => [value, tensor]));
+  const names = new Map([...reveals, ...sharedOutputs].map(({ value, tensor }) => [value, tensor]));
   const bounds = new Map<string, number>();
   for (const { inputs } of runs) {
     for (const [value, bound] of declaredErrors(plain, await plain.shared(inputs))) {

@@ -1,15 +1,13 @@
-import { isBusy, type Role, SessionError } from "../../runtime/core/index.ts";
+import { type Role, SessionError } from "../../runtime/core/index.ts";
 import {
   createPredictor,
-  handshake,
   openClient,
   prefillStart,
   type QueryPosition,
   sessionPrograms,
 } from "../../runtime/session/index.ts";
-import { type Channel, nowMs } from "../../runtime/transport/index.ts";
-import { connect, type Identity } from "../../runtime/transport/node/index.ts";
-import { type PartyBuild, partyLabels, sessionOptions } from "../build/index.ts";
+import type { Channel } from "../../runtime/transport/index.ts";
+import { partyLabels, sessionOptions } from "../build/index.ts";
 import {
   assertTrafficPredicted,
   type ClampedValues,
@@ -20,6 +18,7 @@ import {
   meterTraffic,
   openClientExecutor,
   outputsJson,
+  type Residues,
   type RunResult,
   roundTimes,
   securityFields,
@@ -33,29 +32,24 @@ import {
   watchMemory,
 } from "../run/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
-import type { Endpoint } from "./service.ts";
-import { agreementOf, connectionPurposes, handshakeFields, newSessionId } from "./session-agreement.ts";
+import { type OtherParties, reachParties } from "./reach-parties.ts";
 
-export interface RemoteOptions extends ClientOptions {
-  readonly part: PartyBuild;
-  readonly identity: Identity;
-  readonly server: Endpoint;
-  readonly dealer: Endpoint;
-  /** Seconds to wait for parties that are busy, all attempts together. */
-  readonly patienceSeconds?: number;
-  /** Called with a line each time that a party is busy. */
-  readonly onBusy?: (line: string) => void;
-}
-
-export const defaultPatienceSeconds = 300;
-/** A party that is there answers within this time, whatever is left of the patience. */
-const leastAnswerMs = 30_000;
+export interface RemoteOptions extends ClientOptions, OtherParties {}
 
 type NamedTensors = ReadonlyMap<string, TypedTensor>;
+
+/** The client's halves of inputs that arrive as shares, and the ids by which the server finds its own. */
+export interface ClientShares {
+  readonly residues: Residues;
+  readonly ids: readonly string[];
+}
 
 /** The outputs of one query, and the traffic on the links of this party. */
 export interface RemoteQueryResult {
   readonly outputs: NamedTensors;
+  /** The client's halves of outputs that stay shared, and the query that made them. */
+  readonly residues?: Residues;
+  readonly made?: { readonly session: string; readonly query: number };
   readonly measured: { readonly rounds: number; readonly bytes: Partial<TrafficTotal["bytes"]> };
   /** Whether the guard of the build, if it has one, found every value within its range. */
   readonly trusted: boolean;
@@ -77,78 +71,46 @@ export interface RemoteReport {
 
 /** A session with a server, as its client. It connects at the first query, after the input has been checked. */
 export interface RemoteSession {
-  readonly query: (inputs: NamedTensors, position?: QueryPosition, record?: string) => Promise<RemoteQueryResult>;
+  readonly query: (
+    inputs: NamedTensors,
+    position?: QueryPosition,
+    record?: string,
+    shares?: ClientShares,
+  ) => Promise<RemoteQueryResult>;
   /** Ends the session, and checks the measured traffic against the prediction. @throws InternalError MRL0799 */
   readonly end: () => Promise<RemoteReport>;
   /** Closes everything after a failure, and sends the cause to the peers if it is a SessionError. */
   readonly abandon: (cause?: unknown) => Promise<void>;
 }
 
-export async function openRemoteSession({
-  part,
-  identity,
-  server,
-  dealer,
-  clamp = false,
-  patienceSeconds = defaultPatienceSeconds,
-  onBusy,
-}: RemoteOptions): Promise<RemoteSession> {
+export async function openRemoteSession({ clamp = false, ...parties }: RemoteOptions): Promise<RemoteSession> {
+  const { part } = parties;
   const opening = sessionOptions(part);
   const programs = sessionPrograms(opening);
   const predicted = createPredictor(programs);
   const watch = watchMemory();
   const executor = await openClientExecutor(part, { clamp });
   const channels: Channel[] = [];
-  const reach = async (
-    expect: "server" | "dealer",
-    endpoint: Endpoint,
-    purpose: string,
-    session: string,
-  ): Promise<Channel> => {
-    const channel = watchChannel(await connect({ ...endpoint, identity, expect, purpose, session }), watch);
-    channels.push(channel);
-    return channel;
-  };
-  const attempt = async (session: string, untilMs: number) => {
-    const mine = handshakeFields(agreementOf(part), "client", session);
-    const rules = () => ({ timeoutMs: Math.max(leastAnswerMs, untilMs - nowMs()) });
-    const atServer = await reach("server", server, connectionPurposes.online, session);
-    // The server answers when it is this session's turn, so nobody waits at the dealer meanwhile.
-    await handshake(atServer, mine, rules());
-    const atDealer = await reach("dealer", dealer, connectionPurposes.correlations, session);
-    await handshake(atDealer, mine, rules());
-    return openClient({ ...opening, peer: atServer, dealer: atDealer });
-  };
   let isAbandoned = false;
+  let session = "";
   const open = async () => {
-    const untilMs = nowMs() + patienceSeconds * 1000;
-    for (;;) {
-      const session = newSessionId();
-      try {
-        return await attempt(session, untilMs);
-      } catch (error) {
-        if (!isBusy(error)) throw error;
-        const waitMs = jitteredMs(error.retryAfterSeconds ?? 1, session);
-        if (nowMs() + waitMs > untilMs) throw error;
-        await Promise.all(channels.splice(0).map((channel) => channel.close()));
-        onBusy?.(`${error.code} ${error.message}: the next attempt follows in ${(waitMs / 1000).toFixed(1)} s`);
-        await new Promise((resolve) => setTimeout(resolve, waitMs));
-        if (isAbandoned) throw error;
-      }
-    }
+    const watched = (channel: Channel): Channel => watchChannel(channel, watch);
+    const reached = await reachParties(parties, channels, watched, () => isAbandoned);
+    session = reached.session;
+    return openClient({ ...opening, peer: reached.server, dealer: reached.dealer });
   };
   let party: Awaited<ReturnType<typeof open>> | undefined;
   const positions: QueryPosition[] = [];
   const seconds = { offline: 0, online: 0 };
   let rounds = setupRounds;
   return {
-    query: async (inputs, position = prefillStart, record) => {
+    query: async (inputs, position = prefillStart, record, shares) => {
       const earlier = executor.seconds();
       // Checks the input before connecting.
-      const prepared = await executor.prepare(inputs, position);
+      const prepared = await executor.prepare(inputs, position, shares?.residues);
       party ??= await open();
       const before = meterTraffic("client", channels);
-      const result = await party.query(prepared.shared, position, record);
+      const result = await party.query(prepared.shared, position, record, shares?.ids);
       positions.push(position);
       const bytes = trafficSince(meterTraffic("client", channels), before);
       assertTrafficPredicted(totalTraffic([predicted(position)]), [result.rounds], [{ bytes, framingBytes: 0 }]);
@@ -159,7 +121,9 @@ export async function openRemoteSession({
       const outputs = await executor.finish(prepared, result.outputs);
       const times = { clear: executor.seconds() - earlier, ...result.seconds };
       const trusted = executor.isTrusted(result.outputs);
-      return { outputs, trusted, clamped: prepared.clamped, measured, seconds: times };
+      const made = { session, query: positions.length - 1 };
+      const { residues } = result;
+      return { outputs, residues, made, trusted, clamped: prepared.clamped, measured, seconds: times };
     },
     end: async () => {
       await party?.end();
@@ -182,32 +146,29 @@ export async function openRemoteSession({
   };
 }
 
-/** Clients that were refused together do not come back together: from the half of the time to one and a half. */
-function jitteredMs(seconds: number, session: string): number {
-  // The session id is uniform, and is not used for anything else any more.
-  const share = Number.parseInt(session.slice(0, 8), 16) / 2 ** 32;
-  return 1000 * seconds * (0.5 + share);
-}
-
 export interface QueryOptions extends RemoteOptions {
   readonly inputs: NamedTensors;
   /** The name of the server's own input for the query. */
   readonly record?: string;
+  readonly shares?: ClientShares;
   /** Aborts the session. */
   readonly signal?: AbortSignal;
 }
 
 export interface RemoteAnswer {
   readonly outputs: NamedTensors;
+  /** Its halves of outputs that stay shared, and the query that made them. */
+  readonly residues: Residues;
+  readonly made: { readonly session: string; readonly query: number };
   readonly result: RunResult;
 }
 
 /** Sends one query to a server, as its client. The result measures the links of this party only. */
-export async function queryServer({ inputs, record, signal, ...options }: QueryOptions): Promise<RemoteAnswer> {
+export async function queryServer({ inputs, record, shares, signal, ...options }: QueryOptions): Promise<RemoteAnswer> {
   const { manifest } = options.part;
   const session = await openRemoteSession(options);
   const ask = async (): Promise<RemoteAnswer> => {
-    const { outputs, trusted, clamped } = await session.query(inputs, undefined, record);
+    const { outputs, trusted, clamped, residues, made } = await session.query(inputs, undefined, record, shares);
     const { predicted, measured } = await session.end();
     const labels = partyLabels(manifest.setting);
     const result: RunResult = {
@@ -224,7 +185,7 @@ export async function queryServer({ inputs, record, signal, ...options }: QueryO
         peakMegabytes: labels.perRole(measured.peakMegabytes),
       },
     };
-    return { outputs, result };
+    return { outputs, residues: residues!, made: made!, result };
   };
   return await unlessAborted(signal, session.abandon, () =>
     ask().catch(async (error: unknown) => {

@@ -8,6 +8,7 @@ import {
   assertTrafficPredicted,
   meterTraffic,
   openServerExecutor,
+  type Residues,
   revealedToServer,
   type ServerExecutor,
 } from "../run/index.ts";
@@ -37,8 +38,10 @@ export interface ServerOptions extends ServiceOptions {
   readonly inputs?: ServerInputSource;
   /** Moves values beyond their public bounds onto them, and logs how many. */
   readonly clamp?: boolean;
-  /** Called with what each query opened to the server. */
-  readonly onAnswer?: (asked: AskedQuery, outputs: NamedTensors) => void;
+  /** Finds the server's halves of inputs that arrive as shares, for a program that takes some. */
+  readonly shares?: (asked: AskedQuery) => Residues;
+  /** Called with what each query opened to the server, and with its halves of outputs that stay shared. */
+  readonly onAnswer?: (asked: AskedQuery, outputs: NamedTensors, residues: Residues) => void;
   /** The reason for which a query got no input, in one line. */
   readonly reasonOf?: (error: unknown) => string;
 }
@@ -55,6 +58,8 @@ export interface AskedQuery {
   readonly session: string;
   readonly query: number;
   readonly record?: string;
+  /** Ids of the values whose halves the query takes over. */
+  readonly shares?: readonly string[];
 }
 
 type NamedTensors = ReadonlyMap<string, TypedTensor>;
@@ -172,11 +177,13 @@ async function answerOwnWork(
   session: string,
   question: ServerQuestion,
 ): Promise<unknown> {
-  const { query, record } = question.asked ?? {};
-  const asked: AskedQuery = { session, query: query ?? 0, ...(record !== undefined && { record }) };
+  const { query = 0, record, shares } = question.asked ?? {};
+  const subject = { ...(record !== undefined && { record }), ...(shares && { shares }) };
+  const asked: AskedQuery = { session, query, ...subject };
   if (question.kind === "inputs") return await ownInputs(asked, executor, options);
-  const outputs = revealedToServer(part, question.result.outputs);
-  if (outputs.size > 0) options.onAnswer?.({ ...asked, query: question.query }, outputs);
+  const { outputs: integers, residues } = question.result;
+  const outputs = revealedToServer(part, integers);
+  if (outputs.size + residues.size > 0) options.onAnswer?.({ ...asked, query: question.query }, outputs, residues);
   return undefined;
 }
 
@@ -184,11 +191,18 @@ async function answerOwnWork(
 async function ownInputs(
   asked: AskedQuery,
   executor: ServerExecutor,
-  { inputs, log, reasonOf = String }: ServerOptions,
+  { inputs, shares, log, reasonOf = String }: ServerOptions,
 ): ReturnType<ServerInputs> {
+  let residues: Residues | undefined;
+  try {
+    residues = shares?.(asked);
+  } catch (error) {
+    log(`session ${shortSessionId(asked.session)}: no shares for query ${asked.query}: ${reasonOf(error)}`);
+    throw sessionError("noOtherHalf", { peer: "server" });
+  }
   try {
     if (!inputs) throw new Error("the server was started without inputs of its own");
-    const { shared, clamped } = await executor.prepare(await inputs.find(asked));
+    const { shared, clamped } = await executor.prepare(await inputs.find(asked), residues);
     for (const [tensor, count] of Object.entries(clamped))
       log(`session ${shortSessionId(asked.session)}: moved ${count} values of ${tensor} onto their public bounds`);
     return shared;

@@ -52,11 +52,12 @@ function attend([q, k, v, mask]: readonly Tensor[], attrs: Attrs): Tensor {
     const head = Math.floor(line / rows) % heads;
     const group = Math.floor(line / rows / heads) * groups + Math.floor((head * groups) / heads);
     for (let j = 0; j < columns; j++) {
+      const back = i + (columns - rows) - j;
+      row[j] = -Infinity;
+      if ((causal && back < 0) || (window !== 0 && back >= window)) continue;
       let score = 0;
       for (let d = 0; d < depth; d++) score += q!.data[line * depth + d]! * k!.data[(group * columns + j) * depth + d]!;
-      const back = i + (columns - rows) - j;
-      const exists = (!causal || back >= 0) && (window === 0 || back < window);
-      row[j] = exists ? scale * score + (added ? added[line * columns + j]! : 0) : -Infinity;
+      row[j] = scale * score + (added ? added[line * columns + j]! : 0);
     }
     softmaxInPlace(row);
     for (let j = 0; j < columns; j++) {

@@ -68,6 +68,8 @@ export interface OpDef {
   readonly shape: (operands: readonly Shape[], attrs: Attrs) => Shape;
   /** Element of the result; default: that of the first operand. `current`: what a protocol may have chosen. */
   readonly element?: (operands: readonly Element[], attrs: Attrs, current?: Element) => Element;
+  /** Bits of the ring of its result, whatever its operands and readers want. */
+  readonly ring?: number;
   /** Its protocols may return the result in any ring, whatever the operands' ring. */
   readonly anyRing?: true;
   /** How a shared result is held, for operators that change nothing else. Default: as its protocol returns it. */

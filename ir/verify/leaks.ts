@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../diagnostic.ts";
 import { join } from "../label.ts";
-import type { ValueId } from "../module.ts";
+import type { Op, ValueId } from "../module.ts";
 import { typedOps, type VerifyContext, type VerifyRule } from "./context.ts";
 
 /** Operators that only rearrange elements: a reveal before them reveals the same as one after them. */
@@ -49,7 +49,30 @@ function undeclaredReveals({ module, ops, users }: VerifyContext): readonly Diag
     }));
 }
 
+/** What passes between programs does nothing else in them: residues are kept, or taken over, and never computed with. */
+function residuesElsewhere({ module, ops, users }: VerifyContext): readonly Diagnostic[] {
+  const kept = ops.filter(
+    ({ name, result }) => name === "hand-over" && !(module.outputs.includes(result) && !users.has(result)),
+  );
+  const taken = ops.filter(
+    ({ name, operands: [id] }) =>
+      name === "take-over" && !(module.inputs.includes(id!) && users.get(id!)?.length === 1),
+  );
+  const say = (code: string, message: string, help: string, op: Op): Diagnostic => ({
+    ...{ code, message: `${message}, found %${op.result}`, at: `%${op.result}`, help },
+  });
+  return [
+    ...kept.map((op) =>
+      say("MRL0333", "expected a result that is handed over to be an output alone", "read what hand-over reads", op),
+    ),
+    ...taken.map((op) =>
+      say("MRL0334", "expected to take over an input that nothing else reads", "read the result of take-over", op),
+    ),
+  ];
+}
+
 export const revealRules: readonly VerifyRule[] = [
   { from: "split", check: computedAfterReveal },
   { from: "split", check: undeclaredReveals },
+  { from: "split", check: residuesElsewhere },
 ];

@@ -4,8 +4,8 @@ import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import { producersOf, usersOf } from "../../ir/uses.ts";
 import { formatOp } from "../graph.ts";
 
-/** A party that may learn an output. */
-export type Reader = "client" | "server";
+/** A party that may learn an output; `shared`: nobody, and each party keeps its residue for a later program. */
+export type Reader = "client" | "server" | "shared";
 
 export interface Reveal {
   /** Output of the model: its ONNX name or its value. */
@@ -13,7 +13,7 @@ export interface Reveal {
   readonly to: Reader;
 }
 
-/** The declared readers of each output, in the order client, server. */
+/** The declared readers of each output, in the order client, server, shared. */
 export type Readers = ReadonlyMap<ValueId, readonly Reader[]>;
 
 interface RevealContext {
@@ -24,7 +24,7 @@ interface RevealContext {
   readonly reasons: ReadonlyMap<ValueId, string>;
 }
 
-const bothReaders: readonly Reader[] = ["client", "server"];
+const allReaders: readonly Reader[] = ["client", "server", "shared"];
 
 const nameOf = ({ sources }: RevealContext, id: ValueId): string => sources.get(id) ?? id;
 
@@ -42,7 +42,7 @@ export function checkReveals(
     else
       readers.set(
         id,
-        bothReaders.filter((each) => each === to || readers.get(id)?.includes(each)),
+        allReaders.filter((each) => each === to || readers.get(id)?.includes(each)),
       );
   }
   const [first, ...others] = module.outputs.filter((id) => needsReveal(labels.get(id)!) && !readers.has(id));

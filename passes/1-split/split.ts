@@ -53,7 +53,15 @@ export function split(state: ImportState, { reveal = [], reasons = new Map() }: 
   const named = new Map([...sources, ...namesOfOpened(secure.opened, state.sources)]);
   const server = serverPart(parts, sources);
   const client = clientPart(parts, clients, sources);
-  return { module: secure.module, weights, client, ...(server.cuts.length > 0 && { server }), sources: named };
+  const taken = takenInputs(parts, sources);
+  return {
+    module: secure.module,
+    weights,
+    client,
+    ...(server.cuts.length > 0 && { server }),
+    ...(taken.length > 0 && { taken }),
+    sources: named,
+  };
 }
 
 /**
@@ -166,9 +174,12 @@ function buildSecureModule(parts: Partition): SecureModule {
     const from = renamed.get(id) ?? shares.get(id) ?? id;
     const name = made.has(id) ? id : `${id}.revealed`;
     const origin = producersOf(secure).get(id)?.origin ?? "";
-    // Each reader gets the other party's share: two openings of one value, each to one party.
+    // Each reader gets the other party's share: two openings of one value, each to one party. What stays shared is opened
+    // to nobody.
     for (const [k, to] of readers.entries()) {
-      const result = builder.op("reveal", [from], { to }, { result: k === 0 ? name : `${name}.${to}`, origin });
+      const named = { result: k === 0 ? name : `${name}.${to}`, origin };
+      const result =
+        to === "shared" ? builder.op("hand-over", [from], {}, named) : builder.op("reveal", [from], { to }, named);
       builder.output(result);
       opened.set(result, id);
     }
@@ -185,14 +196,15 @@ function isInClear(op: Op, index: number, labels: Partition["labels"]): boolean 
   return selects && (op.name === "gather" || labels.get(op.operands[index]!) === "public");
 }
 
-/** Shares each cut once, where it enters. An input that is already shared (a cache between queries) needs no share. */
+/** Shares each cut once, where it enters, or takes over the residues that the parties hold of it. */
 function shareCuts(builder: Builder, { secure, cuts, outputs, labels }: Partition): ReadonlyMap<ValueId, ValueId> {
   const computedWith = new Set([
     ...outputs.keys(),
     ...secure.flatMap((op) => op.operands.filter((_, index) => !isInClear(op, index, labels))),
   ]);
-  const entering = cuts.filter((id) => computedWith.has(id) && labels.get(id) !== "shared");
-  return new Map(entering.map((id) => [id, builder.op("share", [id], {}, { result: `${id}.share` })]));
+  const entering = cuts.filter((id) => computedWith.has(id));
+  const how = (id: ValueId): string => (labels.get(id) === "shared" ? "take-over" : "share");
+  return new Map(entering.map((id) => [id, builder.op(how(id), [id], {}, { result: `${id}.share` })]));
 }
 
 /** `clients`: outputs that the client may learn. */
@@ -222,3 +234,7 @@ function serverPart({ module, cuts, labels }: Partition, sources: ReadonlyMap<Va
     cuts: own.map((value): ClientCut => ({ value, source: nameOf(value) })),
   };
 }
+
+/** Inputs of which both parties hold residues: they enter as they are. */
+const takenInputs = ({ cuts, labels }: Partition, sources: ReadonlyMap<ValueId, string>): readonly ClientCut[] =>
+  cuts.filter((id) => labels.get(id) === "shared").map((value) => ({ value, source: sources.get(value) ?? value }));

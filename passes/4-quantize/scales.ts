@@ -49,16 +49,15 @@ export function assignScales(
 }
 
 /**
- * An input that enters as shares is already in fixed point, at the precision of activations. A masked value that an
- * earlier query opened has the scale that its readers want, since it cannot be truncated any more.
+ * An input that enters as shares is already in fixed point, at the scale that its readers want: residues are brought to
+ * it before the query, and a masked value that an earlier query opened was opened at it.
  */
 function inputValue({ type }: Value, id: ValueId, walk: ScaleState): Value {
   const { calibration } = walk;
   const range = calibration.ranges.get(id)!;
-  const precision = { activation: type.sharing === "masked" ? wantedOf(id, walk) : walk.precision.activation };
   if (type.label !== "shared") return { type, range };
   const isBoolean = type.element.kind === "bool";
-  return { type: { ...type, element: formFor(type, range, isBoolean ? 0 : precision.activation) }, range };
+  return { type: { ...type, element: formFor(type, range, isBoolean ? 0 : wantedOf(id, walk)) }, range };
 }
 
 /** The smallest ring with some slack; booleans are bits. */

@@ -39,7 +39,7 @@ export function widenRanges(
 ): Observation {
   const inputs = new Set(module.inputs);
   for (const { name, operands, result } of opsOf(module))
-    if (name === "share" && inputs.has(operands[0]!)) inputs.add(result);
+    if ((name === "share" || name === "take-over") && inputs.has(operands[0]!)) inputs.add(result);
   const exponents = new Set(opsOf(module).flatMap(({ name, operands }) => (name === "exp" ? operands : [])));
   const positive = expanded ? new Set() : valuesThatStayPositive(module);
   const wide = ([id, { lo, hi }]: [ValueId, Interval]): [ValueId, Interval] => {
@@ -69,7 +69,15 @@ const scoreRange = (most: number): InnerRange => ({ lo: -most, hi: most });
 
 /** Operators that have a pole or a branch point at 0, with the operand that must stay away from it. */
 const poles: Readonly<Record<string, number>> = { reciprocal: 0, rsqrt: 0, sqrt: 0, log: 0, pow: 0, div: 1 };
-const passesOn: ReadonlySet<string> = new Set(["reshape", "transpose", "slice", "expand", "share", "truncate"]);
+const passesOn: ReadonlySet<string> = new Set([
+  "reshape",
+  "transpose",
+  "slice",
+  "expand",
+  "share",
+  "take-over",
+  "truncate",
+]);
 
 /** Values that an operator needs to be away from 0. The lower end of any other value is of no use. */
 export function valuesThatStayPositive(module: Module): ReadonlySet<ValueId> {

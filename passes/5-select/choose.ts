@@ -42,10 +42,11 @@ const labelsOfForm: Readonly<Record<OperandForm, readonly Label[]>> = {
   fixed: ["server"],
   public: ["public", "client"],
   server: ["server"],
+  residue: ["shared"],
 };
 
 /** Operators that need a protocol whatever the labels of their operands: they change how a value is held. */
-const conversions: readonly string[] = ["share", "open", "extend", "reveal"];
+const conversions: readonly string[] = ["share", "open", "extend", "reveal", "hand-over", "take-over"];
 
 /** x < y is y > x. */
 const mirrored: Readonly<Record<string, string>> = {

@@ -1,4 +1,5 @@
 import { type Diagnostic, fail } from "../../ir/diagnostic.ts";
+import { layerMatcher, layerNames } from "../../ir/layer-patterns.ts";
 import { type Module, type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import { opDef, resultRange } from "../../ir/registry.ts";
@@ -29,7 +30,7 @@ const rearranging: ReadonlySet<string> = new Set([
 ]);
 
 /** Operators that read a value as shares, whatever it is: sums and known products are exact mod 2^n, wrapped or not. */
-const readsAnyValue: ReadonlySet<string> = new Set(["truncate", "narrow", "extend", "share"]);
+const readsAnyValue: ReadonlySet<string> = new Set(["truncate", "narrow", "extend", "share", "take-over"]);
 
 /**
  * Values that must lie within their bounds for the protocols behind them to be right: those that a protocol opens under
@@ -79,6 +80,8 @@ function keepsBounds(
   const { range, type } = module.values[id]!;
   // A param has the bounds that its form gives it, and the client refuses what exceeds those of an input.
   if (!op || op.name === "share" || !range) return true;
+  // Nobody sees whether what another program handed over is within the bounds that it declared.
+  if (op.name === "take-over") return false;
   const shared = op.operands.filter((operand) => module.values[operand]!.type.label === "shared");
   if (!shared.every(isWithin)) return false;
   if (rearranging.has(op.name)) return true;
@@ -89,9 +92,6 @@ function keepsBounds(
   return proven.lo >= allowed.lo && proven.hi <= allowed.hi;
 }
 
-const globOf = (pattern: string): RegExp =>
-  new RegExp(`^${pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);
-
 /** Guarded values of the layers that the user named. @throws DiagnosticError MRL0657 for a name without any */
 export function chosenValues(
   module: Module,
@@ -99,10 +99,10 @@ export function chosenValues(
   layers: readonly string[],
 ): readonly ValueId[] {
   const makers = producersOf(opsOf(module));
-  const names = (id: ValueId): readonly string[] => [id, `%${id}`, makers.get(id)?.origin ?? ""];
+  const names = (id: ValueId): readonly string[] => layerNames(id, makers.get(id));
   const matching = layers.map((pattern) => {
-    const glob = globOf(pattern === "all" ? "*" : pattern);
-    return values.filter((id) => names(id).some((name) => glob.test(name)));
+    const matches = layerMatcher(pattern);
+    return values.filter((id) => matches(names(id)));
   });
   const empty = layers.find((_, k) => matching[k]!.length === 0);
   if (empty !== undefined) fail(nothingToGuard(empty, [...new Set(values.map((id) => names(id)[2] || `%${id}`))]));

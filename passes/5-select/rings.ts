@@ -92,7 +92,8 @@ export function planRings(module: Module, ops: readonly Op[], ring?: number): Mo
     const value = module.values[op.result]!;
     return value.type.label === "shared" ? convertResult(op, value, plan) : { ops: [op], values: [], rewires: [] };
   });
-  const inputs = module.inputs.map((id) => [id, cachedInput(module.values[id]!, plan.demands.get(id) ?? [])] as const);
+  const cached = module.inputs.map((id) => [id, cachedInput(module.values[id]!, plan.demands.get(id) ?? [])] as const);
+  const inputs = [...cached, ...ops.flatMap((op) => takenInput(module, op, plan))];
   const operands = ops.map((op) => [...op.operands]);
   for (const { op, index, value } of results.flatMap(({ rewires }) => rewires)) operands[op]![index] = value;
   const steps = results.flatMap(({ ops: [op, ...conversions] }, at) => [
@@ -111,6 +112,15 @@ function cachedInput(value: Value, uses: readonly RingDemand[]): Value {
   if (width === undefined || others.length > 0)
     throw new Error("internal error, please report: a cached masked value has readers in several rings, or none");
   return { ...value, type: { ...value.type, element: fx(width, element.scale) } };
+}
+
+/** Residues of an input are taken in the ring in which the program starts with them: wider ones are reduced. */
+function takenInput(module: Module, { name, operands, result }: Op, plan: RingPlan): (readonly [ValueId, Value])[] {
+  const [id] = operands as [ValueId];
+  const value = module.values[id]!;
+  if (name !== "take-over" || !isFixed(value.type.element)) return [];
+  const width = plan.shortened.get(result) ?? plan.widths.get(result)!;
+  return [[id, { ...value, type: { ...value.type, element: fx(width, value.type.element.scale) } }]];
 }
 
 /**

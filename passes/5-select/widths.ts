@@ -143,6 +143,8 @@ function planOnce(
 function widthOf(module: Module, op: Op, uses: readonly RingDemand[]): number {
   // Only a reveal makes a value that is not shared: its operand is sent in the smallest ring that holds it.
   if (module.values[op.result]!.type.label !== "shared") return minWidthOf(module, op.operands[0]!);
+  const { ring } = opDef(op.name);
+  if (ring !== undefined) return ring;
   const shares = uses.filter((use) => use.form === "share").map((use) => use.width);
   const isSum = op.protocol === undefined && opDef(op.name).linear === "joint";
   const terms = isSum ? op.operands.filter((id) => module.values[id]!.type.label === "shared") : [];

@@ -109,6 +109,11 @@ const causes = {
     says: "the {peer} has no input of its own for this query that the program accepts",
     help: "name a record that the server has: query --record <name>; the log of the server says what is wrong",
   },
+  noOtherHalf: {
+    code: "MRL0739",
+    says: "the {peer} does not hold the other half of what this query takes over in shares",
+    help: "give the residues of one value of one query to both: client and server files have the same name but for the party; the log of the server says what is wrong",
+  },
   certificateRefused: {
     code: "MRL0720",
     says: "certificate refused: expected {expected}, found {found}",

@@ -29,13 +29,14 @@ export interface CachedDecl extends Fixed {
   readonly past: number;
 }
 
-/** An input of the client's, or `of` the server. */
+/** An input of the client's, `of` the server, or `shared`: each of the two has a residue. */
 export interface InputDecl extends Fixed {
-  readonly of?: "server";
+  readonly of?: "server" | "shared";
 }
 
+/** `shared`: nobody reads the output, and each of client and server keeps its residue. */
 export interface OutputDecl extends Fixed {
-  readonly to: "client" | "server";
+  readonly to: "client" | "server" | "shared";
 }
 
 /** What a program body calls: the protocols by export name, the local operators, and `parallel`. */

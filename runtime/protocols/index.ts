@@ -5,6 +5,7 @@ export { knownWeightLowRank } from "./arithmetic/low-rank.ts";
 export { maskedConv } from "./arithmetic/masked-conv.ts";
 export { maskedMatmul } from "./arithmetic/masked-matmul.ts";
 export { maskedMul } from "./arithmetic/masked-mul.ts";
+export { seededHandOver, seededTakeOver } from "./boundary/handed-shares.ts";
 export { oneWayReveal } from "./boundary/one-way-reveal.ts";
 export { maskedOpen } from "./boundary/open.ts";
 export { seededServerShare } from "./boundary/seeded-server-share.ts";

@@ -3,6 +3,7 @@ import { type CorrelationStore, createCorrelationStore, onlineParty, preparingPa
 import { type HeldWeight, type Program, toolbox } from "../program/index.ts";
 import { type IntTensor, toIntegers } from "../ring/index.ts";
 import type { Channel } from "../transport/index.ts";
+import { firstCause } from "./first-cause.ts";
 import { refuseOutside } from "./input-bounds.ts";
 import { createPatience, type Patience } from "./patience.ts";
 import { createPredictor, metaInputs } from "./predict.ts";
@@ -45,6 +46,8 @@ export interface QueryResult {
   readonly at: QueryPosition;
   /** Integers of the outputs that this party may read, at their declared scales. */
   readonly outputs: ReadonlyMap<string, IntTensor>;
+  /** This party's residues of the outputs that stay shared. */
+  readonly residues: ReadonlyMap<string, IntTensor>;
   readonly rounds: number;
   readonly seconds: { readonly offline: number; readonly online: number };
 }
@@ -55,16 +58,17 @@ export interface QueryResult {
  */
 export interface ClientSession {
   /** Asks for the next query's correlations and draws them, before its input is known. */
-  readonly prepare: (at?: QueryPosition, record?: string) => Promise<void>;
+  readonly prepare: (at?: QueryPosition, record?: string, shares?: readonly string[]) => Promise<void>;
   /**
-   * Runs the prepared query, or prepares and runs one. Inputs are integers at the declared scales (`quantizeInput`).
-   * `record`: the name of the server's input for it.
+   * Runs the prepared query, or prepares and runs one. Inputs are integers at the declared scales (`quantizeInput`), and
+   * this party's residues. `record` and `shares`: by what the server finds its own part of them.
    * @throws RangeError for integers beyond the declared bounds, before anything of the input is sent
    */
   readonly query: (
     inputs: Readonly<Record<string, IntTensor>>,
     at?: QueryPosition,
     record?: string,
+    shares?: readonly string[],
   ) => Promise<QueryResult>;
   readonly end: () => Promise<void>;
 }
@@ -82,19 +86,24 @@ export async function openClient(options: PartyOptions): Promise<ClientSession> 
   const party = await openParty(options, "client");
   const programs = sessionPrograms(options);
   let prepared: PreparedQuery | undefined;
-  const prepare = (at: QueryPosition, record?: string): Promise<PreparedQuery> => {
+  const prepare = (at: QueryPosition, record?: string, shares?: readonly string[]): Promise<PreparedQuery> => {
     party.programFor(at);
     return party.orEndSession(async () => {
-      const request = { kind: "query", query: party.nextQuery, at, ...(record !== undefined && { record }) } as const;
+      const subject = { ...(record !== undefined && { record }), ...(shares && { shares }) };
+      const request = { kind: "query", query: party.nextQuery, at, ...subject } as const;
       await peer.send(encodeRequest(request), "control");
-      return await party.prepare(at);
+      try {
+        return await party.prepare(at);
+      } catch (error) {
+        throw await firstCause(error, peer);
+      }
     });
   };
   return {
-    prepare: async (at = prefillStart, record) => {
-      prepared ??= await prepare(at, record);
+    prepare: async (at = prefillStart, record, shares) => {
+      prepared ??= await prepare(at, record, shares);
     },
-    query: async (inputs, at = prefillStart, record) => {
+    query: async (inputs, at = prefillStart, record, shares) => {
       const early = prepared?.at;
       if (early && (early.program !== at.program || early.position !== at.position))
         throw new Error(
@@ -102,7 +111,7 @@ export async function openClient(options: PartyOptions): Promise<ClientSession> 
         );
       // A prepared query has counted its position already.
       refuseOutside(early ? programs[early.program]! : party.programFor(at), inputs, "client");
-      const ready = prepared ?? (await prepare(at, record));
+      const ready = prepared ?? (await prepare(at, record, shares));
       prepared = undefined;
       return await party.orEndSession(() => party.run(ready, inputs));
     },
@@ -125,7 +134,7 @@ export async function openServer(options: PartyOptions): Promise<ServerSession> 
     const program = party.programFor(request.at);
     const own = hasServerInputs(program) ? await inputs(request) : {};
     refuseOutside(program, own, "server");
-    // The dealer does not learn which record the query is about.
+    // The dealer does not learn what the query is about.
     await dealer.send(encodeRequest({ kind: "query", query: request.query, at: request.at }), "control");
     return await party.run(await party.prepare(request.at), own);
   };
@@ -267,7 +276,17 @@ async function runPrepared(
   patience.end();
   if (store.remaining > 0) throw new Error(`internal error: ${store.remaining} correlations were not used`);
   state.update({ online: updateCache(program, online, results, at.position) });
-  const mine = Object.entries(results).filter(([name]) => program.outputs[name]?.to === role);
-  const outputs = new Map(mine.map(([name, handle]) => [name, toIntegers((handle as Share).tensor)]));
-  return { at, outputs, rounds, seconds: { offline: seconds, online: (performance.now() - started) / 1000 } };
+  const integersTo = (to: PartyRole | "shared") =>
+    new Map(
+      Object.entries(results)
+        .filter(([name]) => program.outputs[name]?.to === to)
+        .map(([name, handle]) => [name, toIntegers((handle as Share).tensor)]),
+    );
+  return {
+    at,
+    outputs: integersTo(role),
+    residues: integersTo("shared"),
+    rounds,
+    seconds: { offline: seconds, online: (performance.now() - started) / 1000 },
+  };
 }

@@ -14,19 +14,34 @@ export interface QueryPosition {
 export const prefillStart: QueryPosition = { program: 0, position: 0 };
 
 /**
- * A request of the server to the dealer, and of the client to the server, between queries. Default: prefill. `record`:
- * the name by which the server finds its own input for the query; the client shows it to the server, and the server
- * does not pass it on.
+ * A request of the server to the dealer, and of the client to the server, between queries. Default: prefill. The client
+ * shows the server what the query is about, and the server does not pass it on.
  */
 export type Request =
-  | { readonly kind: "query"; readonly query: number; readonly at?: QueryPosition; readonly record?: string }
+  | ({ readonly kind: "query"; readonly query: number; readonly at?: QueryPosition } & QuerySubject)
   | { readonly kind: "end" };
 type DecodedRequest =
-  | { readonly kind: "query"; readonly query: number; readonly at: QueryPosition; readonly record?: string }
+  | ({ readonly kind: "query"; readonly query: number; readonly at: QueryPosition } & QuerySubject)
   | { readonly kind: "end" };
 
+/** By what the server finds its part of the input. */
+export interface QuerySubject {
+  /** The name of an input of its own. */
+  readonly record?: string;
+  /** Ids of the values of which both parties hold residues, in the order of the program's inputs. */
+  readonly shares?: readonly string[];
+}
+
+/** More inputs that arrive as shares than any program has. */
+const maxShares = 64;
 /** Maximum length of a request, in bytes. */
-export const maxRequestBytes = 192;
+export const maxRequestBytes = 192 + 40 * maxShares;
+
+/** The id of a value that two programs pass on in shares. */
+export const isShareId = (text: unknown): text is string => typeof text === "string" && /^[0-9a-f]{32}$/.test(text);
+
+const areShareIds = (value: unknown): boolean =>
+  Array.isArray(value) && value.length <= maxShares && value.every(isShareId);
 
 /** A record's name: it may become a part of a file's name at the server, so it is neither a path nor hidden. */
 export const isRecordName = (text: unknown): text is string =>
@@ -34,9 +49,9 @@ export const isRecordName = (text: unknown): text is string =>
 
 export function encodeRequest(request: Request): Uint8Array {
   if (request.kind === "end") return new TextEncoder().encode(JSON.stringify(request));
-  const { kind, query, at = prefillStart, record } = request;
+  const { kind, query, at = prefillStart, record, shares } = request;
   const about = at.program === 0 && at.position === 0 ? {} : at;
-  return new TextEncoder().encode(JSON.stringify({ kind, query, ...about, record }));
+  return new TextEncoder().encode(JSON.stringify({ kind, query, ...about, record, shares }));
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
@@ -45,10 +60,14 @@ export function decodeRequest(bytes: Uint8Array, peer: Role): DecodedRequest {
   try {
     const value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as Record<string, unknown>;
     if (value.kind === "end") return { kind: "end" };
-    const { query, program = 0, position = 0, record } = value;
-    const isNamed = record === undefined || isRecordName(record);
+    const { query, program = 0, position = 0, record, shares } = value;
+    const isNamed = (record === undefined || isRecordName(record)) && (shares === undefined || areShareIds(shares));
     if (value.kind === "query" && isCount(query) && isCount(program) && isCount(position) && isNamed) {
-      return { kind: "query", query, at: { program, position }, ...(record !== undefined && { record }) };
+      const subject = {
+        ...(record !== undefined && { record }),
+        ...(shares !== undefined && { shares: shares as readonly string[] }),
+      };
+      return { kind: "query", query, at: { program, position }, ...subject };
     }
   } catch {
     // Anything that does not parse is not a request: fall through.

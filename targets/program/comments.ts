@@ -100,6 +100,8 @@ export function subjectOf({ op, args }: OpCall, inputs: ProgramPlan["inputs"] = 
   const origin = commentText(op.origin);
   const suffix = origin === "" ? "" : `: ${origin}`;
   if (op.name === "share") return `shares what the ${ownerOf(args[0], inputs)} computes in the clear${suffix}`;
+  if (op.name === "take-over") return `takes over what an earlier program kept in shares${suffix}`;
+  if (op.name === "hand-over") return `keeps the result in shares, for a later program${suffix}`;
   if (op.name === "reveal") return `opens the result to the ${op.attrs.to === "server" ? "server" : "client"}${suffix}`;
   return origin;
 }

@@ -134,13 +134,14 @@ const isCached = (module: Module, id: ValueId): boolean => typeOf(module, id).sh
 
 /** The integers of an input have the scale of its share. */
 function inputsOf(module: Module): Readonly<Record<string, InputDecl>> {
-  const shares = opsOf(module).filter((op) => op.name === "share");
+  const shares = opsOf(module).filter(({ name }) => name === "share" || name === "take-over");
   return Object.fromEntries(
     module.inputs
       .filter((id) => !isCached(module, id))
       .map((id) => {
         const share = shares.find((op) => op.operands[0] === id);
-        const of = typeOf(module, id).label === "server" ? ({ of: "server" } as const) : {};
+        const { label } = typeOf(module, id);
+        const of = label === "server" || label === "shared" ? { of: label } : {};
         return [id, { ...(share ? fixedOf(module, share.result) : indexForm(module, id)), ...of }];
       }),
   );
@@ -159,6 +160,7 @@ function outputsOf(module: Module): Readonly<Record<string, OutputDecl>> {
   return Object.fromEntries(
     module.outputs.map((id) => {
       const reveal = reveals.get(id);
+      if (reveal?.name === "hand-over") return [id, { ...resultOf(module, reveal), to: "shared" }];
       if (reveal?.name !== "reveal") throw new Error(`output %${id} is not revealed`);
       return [id, { ...resultOf(module, reveal), to: reveal.attrs.to === "server" ? "server" : "client" }];
     }),

@@ -63,7 +63,7 @@ async function textOf(prompt: string, keep: boolean, maxTokens: number) {
 
 describe("generation with cached keys and values", () => {
   it.each([
-    ["date 4/4/21 (m/d/y)=", 3],
+    ["date 4/4/21 (m/d/y)=", 2],
     ["date 3rd of March, 1987=", 2],
   ] as const)("%s: the tokens equal those without a cache", async (prompt, count) => {
     const [kept, whole] = [await textOf(prompt, true, count), await textOf(prompt, false, count)];
@@ -157,16 +157,16 @@ describe("generation with a server", () => {
     const serving = await startServer({ dir, listen, dealer: dealing, identity: server!, log: say });
     const part = await loadPartyBuild(dir, "client");
     const session = await openRemoteSession({ part, identity: client!, server: serving, dealer: dealing });
-    const asking = { prompt: "date 4/4/21 (m/d/y)=", maxTokens: 3, keep: true };
+    const asking = { prompt: "date 4/4/21 (m/d/y)=", maxTokens: 2, keep: true };
     const forward: Forward = async (inputs, asked) => (await session.query(inputs, asked)).outputs;
     const { text } = await generate(manifest, readTokenizer(fixture), forward, asking);
     const { queries, measured, predicted } = await session.end();
-    expect(text).toBe("202");
-    expect(queries).toBe(3);
+    expect(text).toBe("20");
+    expect(queries).toBe(2);
     expect(measured.rounds).toBe(predicted.rounds);
     await Promise.all([serving.close(), dealing.close()]);
-    expect(log.join("\n")).toContain("answered 3 queries");
-    expect(log.join("\n")).toContain("dealt for 3 queries");
+    expect(log.join("\n")).toContain("answered 2 queries");
+    expect(log.join("\n")).toContain("dealt for 2 queries");
     rmSync(join(dir, "..", `${basename(dir)}-keys`), { recursive: true });
   });
 });

@@ -33,8 +33,7 @@ test("the same input gives the same bytes; other private weights change the serv
   const secret = "server/weights.safetensors";
   const variants: readonly (readonly [string, readonly string[]])[] = [
     [join(fixture, "adapter"), []],
-    [changedAdapter("negated", (x) => -x), [secret]],
-    [changedAdapter("reversed", (_, index, all) => all[all.length - 1 - index]!), [secret]],
+    [changedAdapter("reversed", (_, index, all) => -all[all.length - 1 - index]!), [secret]],
   ];
   for (const [adapter, expected] of variants) {
     const other = compiled(adapter);

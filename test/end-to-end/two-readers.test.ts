@@ -103,7 +103,7 @@ describe("an output of the server's alone", () => {
 test("another reader is wrong usage, and the message lists the readers", async () => {
   const { code, err } = await compile("nobody", "y:dealer");
   expect(code).toBe(2);
-  expect(err).toBe('error: --reveal takes name:client, name:server or name:both, found "dealer"\n');
+  expect(err).toBe('error: --reveal takes name:client, name:server, name:both or name:shared, found "dealer"\n');
 });
 
 test("the help says who may read", async () => {

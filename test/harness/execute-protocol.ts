@@ -3,9 +3,16 @@ import { createPrg } from "../../runtime/core/random.ts";
 import type { Role } from "../../runtime/core/steps.ts";
 import type { StreamFactory } from "../../runtime/correlations/random-streams.ts";
 import { maskAndOpen } from "../../runtime/protocols/boundary/open.ts";
-import type { Fixed, Operand, OperandForm, Protocol, Spec } from "../../runtime/protocols/kit/define-protocol.ts";
+import {
+  type Fixed,
+  type Operand,
+  type OperandForm,
+  type Protocol,
+  type Spec,
+  ulpsOf,
+} from "../../runtime/protocols/kit/define-protocol.ts";
 import { add, sub } from "../../runtime/ring/arithmetic.ts";
-import { fromIntegers, toReal } from "../../runtime/ring/convert.ts";
+import { fromIntegers, toIntegers, toReal } from "../../runtime/ring/convert.ts";
 import {
   type IntTensor,
   intTensor,
@@ -73,6 +80,8 @@ export function bodyOf(protocol: Protocol, resolved: Spec, inputs: readonly IntT
       else if (form === "fixed") operands.push(fixedOf(party, stage, input, width));
       else if (form === "replicated")
         operands.push(inputComponents(party, stage, fromIntegers(input, width), k, options));
+      else if (form === "residue")
+        operands.push(toIntegers(inputShare(party, stage, fromIntegers(input, width), k, options)));
       else {
         const tensor = inputShare(party, stage, fromIntegers(input, width), k, options);
         operands.push(
@@ -197,7 +206,7 @@ export function costOf(protocol: Protocol, spec: Spec): QueryTraffic {
   const operands = resolved.operands.map(({ shape, width }, k): Operand => {
     const tensor = metaTensor(shape, width);
     const form = formOf(protocol, k);
-    if (form === "public" || form === "server") return intTensor(shape, undefined);
+    if (form === "public" || form === "server" || form === "residue") return intTensor(shape, undefined);
     if (form === "weight") {
       return { kind: "weight", shape, width, values: intTensor(shape, undefined), pad: tensor, hidden: tensor };
     }
@@ -226,9 +235,9 @@ export function worstUlps(outcome: { values: Float64Array; spec: Spec }, expecte
   return outcome.values.reduce((worst, v, k) => Math.max(worst, Math.abs(v - expected[k]!) * unit), 0);
 }
 
-/** The bound that the protocol declares for this spec. */
-export const declaredUlps = (protocol: Protocol, spec: Spec): number =>
-  protocol.accuracy === "exact" ? 0 : protocol.accuracy.ulps(resolveWidths(protocol, spec));
+/** The bound that the protocol declares for this spec; for a run whose values keep the bounds of `seen`. */
+export const declaredUlps = (protocol: Protocol, spec: Spec, seen: Spec = spec): number =>
+  ulpsOf(protocol, resolveWidths(protocol, spec), seen);
 
 /** Bytes in which this many bits travel. */
 export const bytes = (bits: number): number => Math.ceil(bits / 8);

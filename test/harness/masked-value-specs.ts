@@ -15,6 +15,11 @@ import {
   weightMatrices,
 } from "./spec-grids.ts";
 
+/** Shares in rings whose residues a double holds. */
+const handed = unary({
+  ...{ lo: -200, hi: 200, scales: [0, 4, 8, 12, 21].map((s) => [s, s] as const), widths: [53, 31, 33, 44] },
+});
+
 /** Shape of x, and the columns and rank of each pair. */
 const lowRankShapes = [
   { x: [1, 1], pairs: [[1, 1]] },
@@ -119,10 +124,12 @@ export const maskedValueRows: Readonly<Record<string, ProtocolSpecs>> = {
     }),
   ),
   "ottt.lookup": { specs: lookupSpecs([1, 3, 6]), draws: elements },
+  "seeded.hand-over": elementwise(handed),
   "seeded.server-share": elementwise(
     unary({ lo: -200, hi: 200, scales: [0, 4, 8, 12, 21].map((s) => [s, s] as const), widths: [64, 31, 33, 44] }),
   ),
   "seeded.share": elementwise(
     unary({ lo: -200, hi: 200, scales: [0, 4, 8, 12, 21].map((s) => [s, s] as const), widths: [64, 31, 33, 44] }),
   ),
+  "seeded.take-over": elementwise(handed),
 };

@@ -1,6 +1,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const prepare = "runtime/correlations/preparing-party.ts";
+const handed = "runtime/protocols/boundary/handed-shares.ts";
 const open = "runtime/protocols/boundary/open.ts";
 const known = "runtime/protocols/arithmetic/known-weight.ts";
 const reveal = "runtime/protocols/boundary/one-way-reveal.ts";
@@ -32,6 +33,18 @@ export const openings: readonly Mutant[] = [
     origin: "ours: the two summands confused",
     edits: [[open, "const mine = add(x, mask.share);", "const mine = mask.share;"]],
     by: "the result is right",
+  },
+  {
+    name: "a share leaves its program, and enters the next, as it is",
+    origin: "in kind MP-SPDZ 0.3.9: missing randomisation, of shares that are stored between programs",
+    edits: [[handed, "const zero = party.sharedRandom(mine.shape, mine.width);", "const zero = sub(mine, mine);"]],
+    by: "residues: uniform for every share of every value",
+  },
+  {
+    name: "both parties add the sharing of zero",
+    origin: "ours: a sharing of zero that is none",
+    edits: [[handed, "? add(mine, zero) : sub(mine, zero)", "? add(mine, zero) : add(mine, zero)"]],
+    by: "residues: uniform for every share of every value",
   },
   {
     name: "the mask is 14 bits of a wider ring",

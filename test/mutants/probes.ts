@@ -12,6 +12,7 @@ import { onlineParty, preparingParty } from "../../runtime/correlations/preparin
 import { createStreams } from "../../runtime/correlations/random-streams.ts";
 import { knownWeightMatmul } from "../../runtime/protocols/arithmetic/known-weight.ts";
 import { maskedMul } from "../../runtime/protocols/arithmetic/masked-mul.ts";
+import { seededHandOver, seededTakeOver } from "../../runtime/protocols/boundary/handed-shares.ts";
 import { oneWayReveal } from "../../runtime/protocols/boundary/one-way-reveal.ts";
 import { maskAndOpen, maskedOpen } from "../../runtime/protocols/boundary/open.ts";
 import type { Protocol, Spec } from "../../runtime/protocols/kit/define-protocol.ts";
@@ -23,6 +24,7 @@ import { intTensor, metaTensor, type RingTensor } from "../../runtime/ring/tenso
 import { type Corrupted, type LeakBody, type LeakCase, leakCase, type Secret } from "../harness/compare-views.ts";
 import { CHUNK, sameViews, type TinyBody } from "../harness/enumerate-views.ts";
 import { execute, fixed, worstUlps } from "../harness/execute-protocol.ts";
+import { allSharings, residues } from "../harness/residues.ts";
 import { type Reading, runParties, seedOf } from "../harness/run-parties.ts";
 import { libraryProbes } from "./library-probes.ts";
 import { leaks } from "./views.ts";
@@ -199,6 +201,13 @@ function wrong(): boolean {
   return worstUlps(outcome, x) > 0;
 }
 
+/** Whether a residue that passes between programs tells of the share or the value behind it, or adds up to another value. */
+const unevenResidues = (): boolean =>
+  [seededHandOver, seededTakeOver].some((protocol) => {
+    const { uniform, sums } = residues(protocol, allSharings);
+    return !uniform || !sums;
+  });
+
 /** Whether what is sent differs in number or length for other secrets, or from what is counted. */
 function lengths(): boolean {
   const body = (value: number) => (party: Party, stage: Reading) =>
@@ -223,6 +232,7 @@ export const probes = {
   "openings of two operators: fixed view": () => leaks(twoOperators),
   "extend: fixed view": () => leaks(single(maskedExtend, [[[-60001]], [[12346]]], 44)),
   "product: fixed view": () => leaks(product),
+  "residues: uniform for every share of every value": unevenResidues,
   "relu: fixed view": () => leaks(single(maskedRelu, [[[-60001]], [[12346]]], 40)),
   "known weight: fixed view": () => leaks(weighted, ["server"]),
   "reveal to the client: fixed view of the server": () => leaks(revealTo("client"), ["server"]),

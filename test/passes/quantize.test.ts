@@ -296,7 +296,7 @@ test("public indices and shared inputs keep their types", () => {
   const module = quantized(prepare(whole));
   expect(module.values.cache!.type).toMatchObject({ label: "shared", element: { scale: 12 } });
   expect(module.values.rows!.type.element).toEqual(i64);
-  expect(opsOf(module).map((op) => op.name)).toEqual(["gather", "matmul", "truncate", "reveal"]);
+  expect(opsOf(module).map((op) => op.name)).toEqual(["take-over", "gather", "matmul", "truncate", "reveal"]);
 });
 
 test("private values that leave the public bounds are reported to the provider", () => {

@@ -160,6 +160,12 @@ function invalidInputs(model: OnnxModel, inputs: readonly OnnxValueInfo[], optio
     const message = `input "${name}" is not a tensor of a supported type`;
     found.push({ code: "MRL0405", message, at: model.file });
   }
+  for (const { name, dtype } of inputs) {
+    if (options.inputs?.get(name) !== "shared" || dtype?.includes("float")) continue;
+    const message = `input "${name}": expected real numbers, which two programs can pass on in shares, found ${dtype}`;
+    const help = `give it an owner: --input ${name}:client or ${name}:server`;
+    found.push({ code: "MRL0411", message, at: model.file, help });
+  }
   const names = inputs.map(({ name }) => name);
   for (const name of options.inputs?.keys() ?? []) {
     if (names.includes(name)) continue;
@@ -190,7 +196,9 @@ function finishImport(
     }
     if (sizeOf(operandShape(operand)) === 0 && [...(options.dims ?? [])].some(([, size]) => size === 0)) {
       const message = `the output "${name}" is empty with these sizes: [${operandShape(operand).join(", ")}]`;
-      problems.push({ code: "MRL0410", message, at: model.file, help: "only a past may be empty: --dim past=0" });
+      const empty = [...(options.dims ?? [])].flatMap(([dim, size]) => (size === 0 ? [`--dim ${dim}=1`] : []));
+      const help = `give sizes of at least 1, as ${empty.join(" ")}: only a past may be empty`;
+      problems.push({ code: "MRL0410", message, at: model.file, help });
       continue;
     }
     const id = into.idOf(operand);

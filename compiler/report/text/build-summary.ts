@@ -1,13 +1,14 @@
 import { counted } from "../../../ir/counted.ts";
 import { type Label, labels } from "../../../ir/label.ts";
 import { sizeOf } from "../../../ir/type.ts";
-import { folderOf, type Manifest } from "../../build/index.ts";
+import { folderOf, type Manifest, type SharedValueManifest } from "../../build/index.ts";
 import { noParameterName } from "../../ownership/index.ts";
 import { usedDirections } from "../../run/index.ts";
 import { layerName } from "../cost/index.ts";
 import { bytesText } from "./format-units.ts";
 import { optimizationTargetText } from "./optimization-target.ts";
 import { textTable } from "./text-table.ts";
+import { declaredErrorsText } from "./verified-text.ts";
 
 type FileSizes = readonly (readonly [path: string, bytes: number])[];
 
@@ -34,7 +35,7 @@ export function buildText(manifest: Manifest, files: FileSizes, directory: strin
     files.filter(([path]) => path.startsWith(`${folderOf(role)}/`)).reduce((sum, [, bytes]) => sum + bytes, 0);
   const rows = Object.entries(manifest.roles).map(([role, does]) => [role, bytesText(folder(role)), does]);
   const head = `${directory}: ${manifest.name}, program ${manifest.programHash.slice(0, 12)}`;
-  return `${head}\n\n${textTable([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${wrapText(manifest.calibration)}\n${statementText(manifest)}\n${phasesText(manifest)}`;
+  return `${head}\n\n${textTable([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${declaredErrorsText(manifest.errors)}${wrapText(manifest.calibration)}\n${statementText(manifest)}\n${phasesText(manifest)}`;
 }
 
 /** Number of names shown of a list that may have two for each layer. */
@@ -52,7 +53,7 @@ export function manifestText(manifest: Manifest): string {
   const head = `${manifest.name}, program ${manifest.programHash}\nartefacts ${manifest.artefactsHash}\nmade by ${manifest.compiler}, calibrated on ${manifest.calibration.source} (${counted(manifest.calibration.samples, "sample")})`;
   return [
     head,
-    wrapText(manifest.calibration),
+    `${declaredErrorsText(manifest.errors)}${wrapText(manifest.calibration)}`,
     statementText(manifest),
     dataFlowText(manifest),
     ringsText(manifest),
@@ -95,7 +96,15 @@ function unnamedText(weights: Manifest["weights"]): readonly string[] {
 }
 
 /** Which part of the model runs where, with the tensors at its boundaries. */
-export function placementText({ weights, cuts, serverCuts = [], reveals, tails }: Manifest): string {
+export function placementText({
+  weights,
+  cuts,
+  serverCuts = [],
+  sharedInputs = [],
+  sharedOutputs = [],
+  reveals,
+  tails,
+}: Manifest): string {
   const layers = [...new Set(weights.filter(({ label }) => label === "server").map(({ name }) => layerName(name)))];
   const names = (tensors: readonly string[]): string =>
     tensors.map((tensor) => tensor.replace(/_output_0$/, "")).join(", ");
@@ -105,8 +114,14 @@ export function placementText({ weights, cuts, serverCuts = [], reveals, tails }
     ...(serverCuts.length > 0
       ? [`in the clear, at the server:   everything before ${names(serverCuts.map(({ tensor }) => tensor))}`]
       : []),
+    ...(sharedInputs.length > 0
+      ? [`taken over in shares:          ${names(sharedInputs.map(({ tensor }) => tensor))}`]
+      : []),
     `under MPC, client and server:  from there on, with the private weights of ${shown}`,
-    `opened:                        ${reveals.map(({ tensor, to }) => `${tensor} to the ${to}`).join(", ")}`,
+    `opened:                        ${reveals.map(({ tensor, to }) => `${tensor} to the ${to}`).join(", ") || "nothing"}`,
+    ...(sharedOutputs.length > 0
+      ? [`stays shared:                  ${sharedOutputs.map(({ tensor }) => tensor).join(", ")}`]
+      : []),
     ...tails.map(({ from, output }) => `in the clear, at the client:   ${output} from ${from}`),
   ].join("\n");
 }
@@ -136,13 +151,30 @@ const statementText = ({ setting, security, truncation, chosenFor, inexact, cave
     ...caveats.map((caveat) => `  note: ${caveat}`),
   ].join("\n");
 
-function dataFlowText({ inputs, cuts, serverCuts = [], reveals, tails, clientOutputs }: Manifest): string {
+function dataFlowText(manifest: Manifest): string {
+  const {
+    inputs,
+    cuts,
+    serverCuts = [],
+    sharedInputs = [],
+    sharedOutputs = [],
+    reveals,
+    tails,
+    clientOutputs,
+  } = manifest;
+  const passed = ({ tensor, shape, width, scale, range: [lo, hi] }: SharedValueManifest): string =>
+    `${tensor}  [${shape.join(", ")}]  in [${lo}, ${hi}], as shares of ${width} bits with ${scale} fractional ones`;
   const lines = [
-    ...inputs.map(({ name, label, type, shape }) => `input   ${name}  ${type}[${shape.join(", ")}]  of ${label}`),
+    ...inputs.map(
+      ({ name, label, type, shape }) =>
+        `input   ${name}  ${type}[${shape.join(", ")}]  ${label === "shared" ? "as shares" : `of ${label}`}`,
+    ),
     ...[...cuts, ...serverCuts].map(
       ({ tensor, shape, oneHot, rows, least }, k) =>
         `shared  ${tensor}  [${shape.join(", ")}]${k < cuts.length ? "" : "  by the server"}${oneHot ? `  as one-hot rows of ${oneHot}` : ""}${rows ? `  as indices into a table of ${rows} rows, by private lookup` : ""}${least === undefined ? "" : `  as a mask, at least ${least}`}`,
     ),
+    ...sharedInputs.map((each) => `taken   ${passed(each)}`),
+    ...sharedOutputs.map((each) => `kept    ${passed(each)}`),
     ...reveals.map(({ tensor, to, shape }) => `opened  ${tensor}  [${shape.join(", ")}]  to ${to}`),
     ...tails.map(({ from, output }) => `head    ${output} from ${from}, by the client`),
     ...clientOutputs.map((name) => `output  ${name}, by the client alone`),

@@ -15,6 +15,6 @@ export { bytesText, countText, secondsText } from "./format-units.ts";
 export { type Blocker, modelMetadata, parseBlocker } from "./model-metadata.ts";
 export { optimizationTargetText } from "./optimization-target.ts";
 export { type ModelProvenance, modelProvenance, provenanceText, type WeightProvenance } from "./provenance.ts";
-export { costLine, outputLines, runText, type TokenCost, timeLine, tokenLine } from "./run-text.ts";
+export { costLine, outputLines, runText, shareLines, type TokenCost, timeLine, tokenLine } from "./run-text.ts";
 export { textTable } from "./text-table.ts";
-export { verifiedText } from "./verified-text.ts";
+export { declaredErrorsText, verifiedText } from "./verified-text.ts";

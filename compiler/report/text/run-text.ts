@@ -21,10 +21,19 @@ type Outputs = Readonly<Record<string, OutputJson>>;
 export const outputLines = (outputs: Outputs): readonly string[] =>
   Object.entries(outputs).map(([name, output]) => outputLine(name, output));
 
+/** One line for each output that stays shared. */
+export const shareLines = (shares: NonNullable<RunResult["shares"]>): readonly string[] =>
+  Object.entries(shares).flatMap(([name, { files }]) => [
+    `${name} stays shared:`,
+    ...Object.entries(files).map(([party, file]) => `  the ${party}'s share  ${file}`),
+  ]);
+
 /** The report that `run` prints: the outputs of each reader, their cost, and the trust assumption. */
 export function runText({
   outputs,
   serverOutputs,
+  sharedOutputs,
+  shares = {},
   setting,
   security,
   truncation,
@@ -35,6 +44,8 @@ export function runText({
   const lines = [
     ...(nothing ? ["no output is opened to the client"] : outputLines(outputs)),
     ...(serverOutputs ? ["opened to the server:", ...outputLines(serverOutputs)] : []),
+    ...(sharedOutputs ? ["stays shared, and nobody would read it:", ...outputLines(sharedOutputs)] : []),
+    ...shareLines(shares),
   ];
   if (measured) lines.push("", costLine(measured, queries), timeLine(measured));
   lines.push("", `${setting}: ${security}; truncation ${truncation}`);

@@ -79,9 +79,13 @@ const operator = object(
   },
   { runnerUp: object({ protocol: text, rounds: count, bytes }) },
 );
+const shares = {
+  ...map(object({ id: text, files: object({}, { client: text, server: text }) })),
+  description: "outputs that stay shared: the id of the value, and the file of each party that ran here",
+};
 const run = document(
   { outputs, ...statement, queries: count },
-  { predicted: traffic, measured, serverOutputs: outputs, clamped, trusted },
+  { predicted: traffic, measured, serverOutputs: outputs, sharedOutputs: outputs, shares, clamped, trusted },
 );
 
 const ofToken = object({ clear: number, offline: number, online: number });
@@ -97,6 +101,10 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     ...document(
       { passed: flag, blockers: list(blocker) },
       {
+        scope: {
+          ...text,
+          description: "of a model: import (its options say sizes at most) or compilation (all that compile refuses)",
+        },
         annotated: text,
         notComputed: { ...list(text), description: "outputs without --reveal" },
         operators: list(object({ operator: text, count, supported: flag })),
@@ -106,6 +114,8 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         parties: list(text),
         shared: list(object({ value: text, tensor: text, shape: list(count) })),
         sharedByServer: list(object({ value: text, tensor: text, shape: list(count) })),
+        taken: list(object({ value: text, tensor: text, shape: list(count) })),
+        kept: list(object({ value: text, tensor: text, shape: list(count), from: list(text) })),
         opened: list(object({ value: text, tensor: text, to: text, shape: list(count), from: list(text) })),
         published: object({
           integers: count,
@@ -157,10 +167,11 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         ...list(
           object(
             { output: text, largest: number, secureError: number, plainError: number },
-            { declared: number, differing: object({ count, of: count }) },
+            { relativeError: number, declared: number, published: number, differing: object({ count, of: count }) },
           ),
         ),
-        description: "errors of each output against float64 on calibration samples",
+        description:
+          "errors of each output against float64 on calibration samples, of the private weights; published: what the manifest declares",
       },
     },
   ),
@@ -179,6 +190,10 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       wrap: {
         ...object({ runs: count }, { probability: number, at: text }),
         description: "probability that a query leaves its bounds: an extreme-value fit to the calibration runs",
+      },
+      errors: {
+        ...list(object({ tensor: text, declared: number, largest: number })),
+        description: "how far each revealed tensor may be from the model in real numbers, from public facts alone",
       },
       guard: {
         ...object({ elements: count, layers: count, headroom: count, offline: traffic, online: traffic }),

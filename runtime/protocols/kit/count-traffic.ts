@@ -37,6 +37,7 @@ export function metaOperand(form: OperandForm, { shape, width }: Fixed, resultWi
     fixed: () => masked(resultWidth),
     public: () => intTensor(shape, undefined),
     server: () => intTensor(shape, undefined),
+    residue: () => intTensor(shape, undefined),
   };
   return forms[form]();
 }

@@ -92,7 +92,7 @@ test.each<readonly [Name, Readonly<Record<string, unknown>>, string]>([
   ["compile", { model, output: build, verify: "no" }, "verify: expected true or false"],
   ["run", { build, inputs, clamp: 1 }, "clamp: expected true or false"],
   ["run", { build, inputs, guard: "off" }, "guard: expected true or false"],
-  ["check", { model, inputs: { tokens: "shared" } }, "inputs.tokens: expected client or server or public"],
+  ["check", { model, inputs: { tokens: "dealer" } }, "inputs.tokens: expected client or server or public"],
   ["check", { model, dims: { seq: "48" } }, "dims.seq: expected an integer"],
   ["check", { model, fixed: { mask: 1.5 } }, "fixed.mask: expected an integer"],
   ["check", { model, buckets: [1.5] }, "buckets[0]: expected an integer"],

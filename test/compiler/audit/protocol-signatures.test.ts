@@ -37,6 +37,7 @@ describe("the table of trusted protocols", () => {
 
   const resultOf = ({ family, implements: operator, yields }: Protocol): string => {
     if (operator === "reveal") return "opened";
+    if (operator === "hand-over") return "kept";
     if (yields === "masked") return "masked";
     return family === "replicated" ? "replicated" : "share";
   };

@@ -1,3 +1,5 @@
+import type { Share } from "../../../runtime/core/party.ts";
+import { seededHandOver, seededTakeOver } from "../../../runtime/protocols/boundary/handed-shares.ts";
 import { maskAndOpen } from "../../../runtime/protocols/boundary/open.ts";
 import { belowMask, belowThresholds } from "../../../runtime/protocols/comparison/comparison.ts";
 import { isZero } from "../../../runtime/protocols/comparison/equality.ts";
@@ -7,6 +9,7 @@ import { liftToRing } from "../../../runtime/protocols/kit/masked-values.ts";
 import { otttLookup } from "../../../runtime/protocols/lookup/ottt-lookup.ts";
 import { evaluateFourier } from "../../../runtime/protocols/nonlinear/fourier-series.ts";
 import { faithfulTruncate } from "../../../runtime/protocols/truncation/faithful-truncate.ts";
+import { toIntegers } from "../../../runtime/ring/convert.ts";
 import { reshape } from "../../../runtime/ring/layout-ops.ts";
 import { intTensor } from "../../../runtime/ring/tensor.ts";
 import { CHUNK } from "../../harness/enumerate-views.ts";
@@ -34,6 +37,21 @@ describeTwoParties([
       return liftToRing(party, yield* maskAndOpen(party, input(0, 3)), 5);
     },
     breaks: ["mask is 0", dealt],
+  },
+  {
+    // The second program takes the same residues over in two queries, and opens the value in each.
+    name: "handed over, then taken over twice, 2 bits",
+    inputs: [2],
+    *run(party, input) {
+      const spec = { operands: [fixed([CHUNK], 0, -1, 1, 2)], result: fixed([CHUNK], 0, -1, 1, 2), attrs: {} };
+      const kept = yield* seededHandOver.run(party, spec, { kind: "share", tensor: input(0, 2) });
+      const residue = toIntegers((kept as Share).tensor);
+      for (const query of ["first", "second"]) {
+        const taken = yield* seededTakeOver.run(party.at(query), spec, residue);
+        yield* maskAndOpen(party.at(query), (taken as Share).tensor);
+      }
+    },
+    breaks: ["mask is 0", "mask has lost its low bit"],
   },
   {
     name: "product of masked values, 2 and 2 to 3 bits",
