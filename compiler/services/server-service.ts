@@ -28,6 +28,7 @@ import { limitsOf, type ServiceLimits } from "./service-limits.ts";
 import { agreementOf, connectionPurposes, handshakeFields, pairingTimeoutMs } from "./session-agreement.ts";
 import { guardSession, type SessionGuard } from "./session-guard.ts";
 import { createSessionPool, inlinePool, reasonOf, type SessionPool } from "./session-pool.ts";
+import { whileThere } from "./while-there.ts";
 
 export interface ServerOptions extends ServiceOptions {
   readonly dir: string;
@@ -159,11 +160,7 @@ async function reachDealer(
   });
   try {
     await sendProgram(dealer, agreementOf(part), mir, decodeMir === undefined ? [] : [decodeMir, ...bucketMirs]);
-    let isReached = false;
-    // A client that leaves may have said why; until its session begins it has nothing else to say.
-    const gone = client.left.then(() => (isReached ? undefined : client.receive({ exactBytes: 0 })));
-    await Promise.race([handshake(dealer, mine, { timeoutMs: dealerTurnMs }), gone]);
-    isReached = true;
+    await whileThere(client, handshake(dealer, mine, { timeoutMs: dealerTurnMs }));
     return dealer;
   } catch (error) {
     await dealer.close(reasonOf(error));
