@@ -44,6 +44,8 @@ interface WorkerSlot {
 
 /** A worker that computes for this long without a pause is ended, with its sessions. */
 const stuckMs = 600_000;
+/** One step of most programs is shorter. */
+const longStepMs = 500;
 const sendWindowBytes = 2 ** 24;
 
 /** Threads of one kind, started as they are needed. */
@@ -69,8 +71,10 @@ export function createSessionPool(source: WorkSource, most: number): SessionPool
     slots.add(slot);
     return slot;
   };
+  const load = ({ sessions: { size }, running }: WorkerSlot): number =>
+    size + (running && performance.now() - running.sinceMs > longStepMs ? most * 1e6 : 0);
   const leastBusy = (): WorkerSlot => {
-    const [best] = [...slots].sort((a, b) => a.sessions.size - b.sessions.size);
+    const [best] = [...slots].sort((a, b) => load(a) - load(b));
     return best && (best.sessions.size === 0 || slots.size >= most) ? best : start();
   };
   return {

@@ -1,11 +1,14 @@
 import { badPeers } from "./bad-peers.ts";
 import { failuresText, type HonestClient, honestClient, type Outcome, quantile } from "./clients.ts";
 import { type Deployment, deploy, type Prepared, prepare, resources } from "./deployment.ts";
+import { besideHeavy } from "./heavy-programs.ts";
 import { mutated, replayed } from "./hostile-sessions.ts";
 import { killed, killedTiny } from "./kills.ts";
 
 /** How much of everything a run has. */
 export interface SoakSize {
+  /** Rows of a program for which the dealer computes for long. */
+  readonly rows: number;
   /** Frames that are changed on their way. */
   readonly frames: number;
 
@@ -117,11 +120,20 @@ interface Scenario {
 }
 
 /** What the suite runs, in seconds. */
-export const shortSize: SoakSize = { sessions: 24, probes: 2, kills: 2, layers: 0, seconds: 0.5, frames: 40 };
+export const shortSize: SoakSize = {
+  sessions: 24,
+  probes: 2,
+  kills: 2,
+  layers: 0,
+  seconds: 0.5,
+  frames: 40,
+  rows: 10_000,
+};
 
 export const scenarios: readonly Scenario[] = [
   { name: "at-once", run: atOnce },
   { name: "bad-peers", run: besideBadPeers },
+  { name: "heavy", run: besideHeavy },
   { name: "mutated", run: mutated },
   { name: "replayed", run: replayed },
   { name: "kills", run: killed, short: killedTiny },

@@ -9,7 +9,15 @@ const { values } = parseArgs({
 const scale = Number(values.scale ?? 1);
 const size: SoakSize = values.short
   ? shortSize
-  : { sessions: 200, probes: 20, kills: 30 * scale, layers: 40, seconds: 60 * scale, frames: 20_000 * scale };
+  : {
+      sessions: 200,
+      probes: 20,
+      kills: Math.ceil(30 * scale),
+      layers: 40,
+      seconds: 60 * scale,
+      frames: 20_000 * scale,
+      rows: 100_000,
+    };
 
 const setup = await openSetup(size);
 const rows: Row[] = [];
