@@ -52,10 +52,13 @@ const sendWindowBytes = 2 ** 24;
 export function createSessionPool(source: WorkSource, most: number): SessionPool {
   const slots = new Set<WorkerSlot>();
   let sessions = 0;
+  let isClosing = false;
   const start = (): WorkerSlot => {
     const worker = new Worker(new URL("./session-thread.js", import.meta.url), { workerData: source });
     const slot: WorkerSlot = { worker, sessions: new Map(), ready: new Map(), running: undefined };
-    const die = (error: Error): void => {
+    const die = (found: Error): void => {
+      // A thread that the service itself ends is no fault.
+      const error = isClosing ? sessionError("closed", { peer: "service" }) : found;
       slots.delete(slot);
       clearInterval(watchdog);
       for (const { reject } of slot.sessions.values()) reject(error);
@@ -86,6 +89,7 @@ export function createSessionPool(source: WorkSource, most: number): SessionPool
         give(slot, { session: id, kind: "begin", job, links: Object.keys(host.channels) as Role[] });
       }),
     close: async () => {
+      isClosing = true;
       await Promise.all([...slots].map(({ worker }) => worker.terminate()));
     },
   };
