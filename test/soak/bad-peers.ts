@@ -50,15 +50,21 @@ export async function badPeers(prepared: Prepared, { server, dealer }: Deploymen
       }
     },
     zombies: async (count) => {
-      for (let k = 0; k < count; k++) await (await dial(dealer, "dealer", newSessionId())).close();
+      for (let k = 0; k < count; k++) {
+        // One that is refused has done its harm as well.
+        await dial(dealer, "dealer", newSessionId()).then(
+          (channel) => channel.close(),
+          () => {},
+        );
+      }
     },
     silent: async (count) => {
       for (let k = 0; k < count; k++) {
         const session = newSessionId();
         const mine = handshakeFields(agreementOf(part), "client", session);
-        const atServer = await dial(server, "server", session);
-        if (k % 3 === 0) continue;
         const steps = async (): Promise<void> => {
+          const atServer = await dial(server, "server", session);
+          if (k % 3 === 0) return;
           await handshake(atServer, mine);
           if (k % 3 === 1) return;
           const atDealer = await dial(dealer, "dealer", session);

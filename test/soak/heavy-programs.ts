@@ -65,6 +65,6 @@ export async function besideHeavy(setup: Setup): Promise<Row> {
     `a program of ${setup.size.rows} rows`,
     beside,
     measured,
-    beside.every(({ end }) => end === "right") && delay < 1000,
+    beside.every(({ end }) => end === "right") && delay < setup.size.mostDelayMs,
   );
 }

@@ -17,6 +17,7 @@ const size: SoakSize = values.short
       seconds: 60 * scale,
       frames: 20_000 * scale,
       rows: 100_000,
+      mostDelayMs: 1_000,
     };
 
 const setup = await openSetup(size);
@@ -24,7 +25,8 @@ const rows: Row[] = [];
 try {
   for (const { name, run, short = run } of scenarios) {
     if (values.only !== undefined && !values.only.split(",").includes(name)) continue;
-    rows.push(await (values.short ? short : run)(setup));
+    const chosen = values.short ? short : run;
+    if (chosen) rows.push(await chosen(setup));
     console.error(rows.at(-1));
   }
 } finally {
