@@ -2,7 +2,7 @@ import { printableData } from "../../ir/printable.ts";
 import { given, query } from "../api/index.ts";
 import { runText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { dealerOption, identityOption, serverOption } from "./network-options.ts";
+import { dealerOption, identityOption, patienceOption, readPatience, serverOption } from "./network-options.ts";
 import { clampOption, inputOption, noGuardOption, outputOption, sharesOption } from "./run.ts";
 
 export const queryCommand: CommandSpec = {
@@ -21,6 +21,7 @@ export const queryCommand: CommandSpec = {
     },
     outputOption,
     sharesOption,
+    patienceOption,
     noGuardOption,
     jsonOption,
   ],
@@ -39,7 +40,12 @@ async function sendQuery({ args, options, warn }: Invocation): Promise<CommandRe
     inputFiles: options.list("input"),
     clamp: options.flag("clamp"),
     guard: options.flag("guard"),
-    ...given({ output: options.text("output"), shares: options.text("shares"), record: options.text("record") }),
+    ...given({
+      output: options.text("output"),
+      shares: options.text("shares"),
+      record: options.text("record"),
+      patience: readPatience({ options }),
+    }),
     onWarning: warn,
   });
   return { json: result, text: runText(printableData(result)) };

@@ -1,6 +1,7 @@
 export { unlessAborted } from "./abort.ts";
 export { type ClientOptions, openClientExecutor } from "./client-executor.ts";
 export { type Evaluation, type EvaluationPrompt, evaluate, readEvaluationPrompts } from "./evaluate-build.ts";
+export { decodeFailure, encodeFailure, type FailureMessage } from "./failure-message.ts";
 export { type Forward, type GeneratedText, generate, textInputOf, tokenFeeds } from "./generate-text.ts";
 export {
   bothHalves,
