@@ -17,5 +17,9 @@ afterAll(async () => {
 const shortened = scenarios.flatMap(({ name, run, short = run }) => (short ? [{ name, short }] : []));
 
 test.each(shortened)("a server and a dealer as processes: $name", async ({ short }) => {
-  expect(await short(setup)).toMatchObject({ wrong: 0, passed: true });
+  // How fast they answer is a measurement: `npm run soak` judges it.
+  const { wrong, right, failed } = await short(setup);
+  expect(wrong).toBe(0);
+  expect(right).toBeGreaterThan(0);
+  expect(failed).not.toContain("hung");
 });
