@@ -72,6 +72,7 @@ export {
   type Service,
   type ServiceOptions,
   serve,
+  UnsavedError,
   UsageError,
 } from "./api/index.ts";
 export type { Manifest } from "./build/index.ts";

@@ -44,6 +44,8 @@ export interface CheckResult {
   readonly blockers: readonly Blocker[];
   /** Outputs that `reveal` does not name. */
   readonly notComputed: readonly string[];
+  /** What was tried: the whole compilation, or only the import, where no option says who owns the weights. */
+  readonly tried: "import" | "compilation";
   /** Path of the annotated copy. */
   readonly annotated?: string;
 }
@@ -80,6 +82,7 @@ export async function check(given: CheckOptions): Promise<CheckResult> {
     operators: kindsOf(model),
     blockers,
     notComputed: left,
+    tried: isOwned(compile) ? "compilation" : "import",
     ...(out !== undefined && { annotated: out }),
   };
 }

@@ -22,7 +22,7 @@ export {
 } from "./cost.ts";
 export { demoModel, demoPrompt } from "./demo.ts";
 export { type DoctorOptions, type DoctorResult, doctor, examine } from "./doctor.ts";
-export { fileProblem, UsageError, usage } from "./errors.ts";
+export { fileProblem, UnsavedError, UsageError, usage } from "./errors.ts";
 export { type EvaluateOptions, type EvaluateResult, evaluate } from "./evaluate.ts";
 export {
   defaultTokens,

@@ -1,4 +1,4 @@
-import { fail, formatDiagnostic } from "../../ir/diagnostic.ts";
+import { type Diagnostic, fail, formatDiagnostic } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { isRecordName } from "../../runtime/session/index.ts";
 import type { Identity } from "../../runtime/transport/node/index.ts";
@@ -15,6 +15,7 @@ import {
 import { usage } from "./errors.ts";
 import { address, callback, checkOptions, type Fields, flag, integer, required, signal, text } from "./fields.ts";
 import { type InputOptions, inputFields, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
+import { keepAnswer, writingProblems } from "./keep-answer.ts";
 import { refuseOrWarn } from "./run.ts";
 import { inputFailure, openServerInputs, type ServerInputOptions, serverInputFields } from "./server-inputs.ts";
 import { prepareServedOutput, type ServedAnswer, writeServedOutputs } from "./server-outputs.ts";
@@ -128,9 +129,17 @@ export async function serve(all: ServeOptions): Promise<Service> {
     shares,
     reasonOf: inputFailure,
     onAnswer: ({ shares: _, ...query }, outputs, residues) => {
-      if (options.output !== undefined && outputs.size > 0) writeServedOutputs(options.output, query, outputs);
       const kept = folder === undefined ? [] : [{ party: "server" as const, folder, residues }];
-      const written = kept.length > 0 && { shares: writeShares(manifest, query, kept) };
+      const report = ({ code, message, at = "" }: Diagnostic): void =>
+        logOf(options)(`session ${query.session.slice(0, 8)}: ${code} ${message} ${at}`.trimEnd());
+      let written: Pick<ServedAnswer, "shares"> = {};
+      try {
+        if (kept.length > 0) written = { shares: writeShares(manifest, query, kept, report) };
+        if (options.output !== undefined && outputs.size > 0) writeServedOutputs(options.output, query, outputs);
+      } catch (error) {
+        // The query is answered, and its client has no part in our disk: the answer goes to `onAnswer` all the same.
+        for (const problem of writingProblems(error)) report(problem);
+      }
       options.onAnswer?.({ ...query, outputs: outputsJson(outputs), ...written });
     },
   });
@@ -213,6 +222,7 @@ const queryFields: Fields<QueryOptions> = {
  * ```
  * @throws DiagnosticError for an invalid input, before it connects to any party
  * @throws SessionError if a party fails
+ * @throws UnsavedError if the answer came and could not be written; it has the answer
  */
 export async function query(options: QueryOptions): Promise<RunResult> {
   checkOptions("query", queryFields, options);
@@ -232,10 +242,16 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   const { outputs, residues, made, result } = await queryServer(query);
   if (result.trusted === false) refuseOrWarn(part.manifest, guard, options.onWarning);
   warnClamped(result.clamped ?? {}, options.onWarning);
-  saveOutputs(options.output, outputs);
-  if (options.shares === undefined) return result;
-  const kept = [{ party: "client" as const, folder: options.shares, residues }];
-  return { ...result, shares: writeShares(manifest, { ...made, ...given({ record }) }, kept) };
+  const { output, shares: folder } = options;
+  return keepAnswer(
+    result,
+    (report) => {
+      if (folder === undefined) return {};
+      const kept = [{ party: "client" as const, folder, residues }];
+      return { shares: writeShares(manifest, { ...made, ...given({ record }) }, kept, report) };
+    },
+    () => saveOutputs(output, outputs),
+  );
 }
 
 function recordOf(record: string | undefined, { serverCuts }: Manifest): string | undefined {

@@ -103,6 +103,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       {
         annotated: text,
         notComputed: { ...list(text), description: "outputs without --reveal" },
+        tried: { ...text, description: "the whole compilation, or the import alone" },
         operators: list(object({ operator: text, count, supported: flag })),
         name: text,
         setting: text,
