@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -21,7 +21,9 @@ import { finish, listening, requireBuilt, run, start } from "./spawned.ts";
 const root = resolve(import.meta.dirname, "../..");
 const dir = mkdtempSync(join(tmpdir(), "marillc-date-"));
 const build = join(dir, "build/date");
-const prompt = "date 4/4/21 (m/d/y)=";
+/** The file of the examples is what this text becomes. */
+const prompt = "date 3rd of March, 1987=";
+const promptFile = join(root, "fixtures/date-llama/prompt.json");
 const services: ChildProcess[] = [];
 let length = 0;
 let last = 0;
@@ -54,10 +56,9 @@ beforeAll(async () => {
   const { manifest } = await loadPartyBuild(build, "client");
   length = manifest.inputs[0]!.shape[1]!;
   const data = Array.from({ length }, (_, place) => ids[place] ?? tokens.padToken);
-  writeFileSync(
-    join(dir, "build/prompt.json"),
-    JSON.stringify({ input_ids: { dtype: "int64", shape: [1, length], data } }),
-  );
+  expect(JSON.parse(readFileSync(promptFile, "utf8"))).toEqual({
+    input_ids: { dtype: "int64", shape: [1, length], data },
+  });
 });
 afterAll(() => {
   for (const child of services) child.kill();
@@ -85,11 +86,11 @@ test("every command has an example that is run here", () => {
 test("the same answer in one process, in threads, over a shaped link and over TLS", async () => {
   const { manifest } = await loadPartyBuild(build, "client");
   const session = await openLocal({ dir: build, inProcess: true });
-  const { outputs } = await session.query(checkInputs(manifest, readInputFiles([join(dir, "build/prompt.json")])));
+  const { outputs } = await session.query(checkInputs(manifest, readInputFiles([promptFile])));
   const report = await session.end();
   const logits = outputs.get("logits")!.tensor;
   const answer = answerOf({ shape: logits.shape, data: [...logits.data], type: "f32" });
-  expect(readTokenizer(join(build, "client")).decode([answer])).toBe("2");
+  expect(readTokenizer(join(build, "client")).decode([answer])).toBe("1");
 
   await succeed(exampleOf("run"));
   const shaped = await json(exampleOf("run", 1));
