@@ -49,9 +49,22 @@ export {
   type AcceptedKey,
   type AcceptInviteOptions,
   acceptInvite,
+  type ChangedTrust,
   type CreateKeysOptions,
+  type CreateOwnKeyOptions,
   createKeys,
+  createOwnKey,
+  inviteParty,
   type KeysResult,
+  type KnownParties,
+  listKeys,
+  type OwnKey,
+  type PeerOptions,
+  type RenewKeyOptions,
+  renewKey,
+  revokeParty,
+  trustParty,
+  type WrittenInvite,
 } from "./keys.ts";
 export { defaultTolerance, type ModelOptions, type Owner, type Reader, resolveModelOptions } from "./model-options.ts";
 export { type RewriteOptions, type RewriteResult, rewrite } from "./rewrite.ts";

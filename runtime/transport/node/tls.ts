@@ -1,7 +1,7 @@
 /**
  * Mutual TLS 1.3 over TCP between parties that have exchanged certificates before. Chains and names are not checked.
  * After the TLS handshake, in which each side proves to hold its key, the certificate itself must be a pinned one
- * (roleOfPeer). No byte of the peer is parsed before that.
+ * (peerOf). No byte of the peer is parsed before that.
  */
 import { constants } from "node:crypto";
 import type { AddressInfo, Socket } from "node:net";
@@ -9,7 +9,7 @@ import * as tls from "node:tls";
 import { type Role, SessionError, sessionError } from "../../core/index.ts";
 import { type Channel, type ChannelOptions, FramedChannel, nowMs } from "../index.ts";
 import { greet, type Hello, receiveHello } from "./greeting.ts";
-import { checkOwnCertificate, fingerprintOf, type Identity, roleOfPeer } from "./identity.ts";
+import { checkOwnCertificate, fingerprintOf, type Identity, peerOf } from "./identity.ts";
 import { SocketPort } from "./socket-port.ts";
 
 const defaultHandshakeTimeoutMs = 10_000;
@@ -55,7 +55,7 @@ const tlsOptions = (identity: Identity): tls.CommonConnectionOptions & tls.Secur
   maxVersion: "TLSv1.3",
   // Resumption would accept a session without showing the certificate again.
   secureOptions: constants.SSL_OP_NO_TICKET,
-  // Pins replace chains; see roleOfPeer.
+  // Pins replace chains; see peerOf.
   rejectUnauthorized: false,
 });
 
@@ -81,7 +81,7 @@ function channelOver(
   socket.setKeepAlive(true, 30_000);
   const port = new SocketPort(socket, expected.join(" or "), at);
   try {
-    const role = roleOfPeer(identity, socket.getPeerX509Certificate(), expected, at);
+    const { role } = peerOf(identity, socket.getPeerX509Certificate(), expected, at);
     port.peer = role;
     return new FramedChannel(port, role, options);
   } catch (error) {
@@ -190,6 +190,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 const addressOf = (socket: Socket): string =>
   socket.remoteAddress ? `${socket.remoteAddress}:${socket.remotePort}` : "a peer that closed the connection";
 
+const rolesOf = ({ peers }: Identity): readonly Role[] => [...new Set(peers.map(({ role }) => role))];
+
 async function welcome(
   socket: tls.TLSSocket,
   from: string,
@@ -197,7 +199,7 @@ async function welcome(
   timeoutMs: number,
   onGreeted: () => void,
 ): Promise<{ readonly channel: Channel; readonly hello: Hello }> {
-  const accepts = options.accepts ?? (Object.keys(options.identity.peers) as Role[]);
+  const accepts = options.accepts ?? rolesOf(options.identity);
   const channel = channelOver(socket, options.identity, accepts, from, options);
   try {
     const hello = await receiveHello(channel, timeoutMs);
