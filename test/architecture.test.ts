@@ -65,6 +65,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "decode",
     "build",
     "audit",
+    "accuracy",
     "compile",
     "keys",
     "run",

@@ -12,7 +12,7 @@ import {
   parseOwnership,
   withAdapters,
 } from "../estimate/index.ts";
-import { choiceProblems, type ResolvedTarget, resolveTarget } from "../load/index.ts";
+import { choiceProblems, OptionError, type ResolvedTarget, resolveTarget } from "../load/index.ts";
 import type { CostReport } from "../report/cost/index.ts";
 import { readUsage } from "./errors.ts";
 import { type Fields, integer, recordOf, required, text } from "./fields.ts";
@@ -74,17 +74,20 @@ export function architectureCost(
     ...given({ setting: options.setting, link: links[0] }),
     preset: presetName,
   });
-  throwIfAny([
+  const problems = [
     ...refuseArchitecture(name),
     ...refused,
     ...(isArchitecture(name) ? refusePhase(name, phase, dims) : []),
     ...refusePreset(presetName, target, phase),
-    // The command line has refused a setting beside the other options of a model.
-    ...choiceProblems({
-      model: name,
-      target: refused.length > 0 ? choice : { ...choice, ...given({ setting: options.setting }) },
-    }),
-  ]);
+  ];
+  // The command line has refused a setting beside the other options of a model.
+  const wrongChoices = choiceProblems({
+    model: name,
+    target: refused.length > 0 ? choice : { ...choice, ...given({ setting: options.setting }) },
+  });
+  // A value that no option has is wrong usage, here as for a model.
+  if (problems.length === 0 && wrongChoices.length > 0) throw new OptionError(wrongChoices);
+  throwIfAny([...problems, ...wrongChoices]);
   const { setting, link, objective, preset } = target;
   const { report } = estimateCost(name, {
     sequenceLength: dims.seq ?? 1,

@@ -12,9 +12,10 @@ import { makeFolder, readWholeFile, writeWholeFile } from "../tensors/files/inde
 import { blockersFrom } from "./blockers.ts";
 import { loadCompiler } from "./compile.ts";
 import { refuseFile, usage } from "./errors.ts";
-import { callback, checkOptions, type Fields, required, text } from "./fields.ts";
+import { callback, checkOptions, type Fields, flag, required, text } from "./fields.ts";
 import { withHelp } from "./help.ts";
 import { type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
+import { type Guardian, unguarded, type VerifyStagedOptions, verifyUnwritten } from "./verify.ts";
 
 /** Operators of one kind in a model. */
 export interface OperatorKind {
@@ -27,32 +28,34 @@ export interface OperatorKind {
 export interface CheckOptions extends ModelOptions {
   /** Write a copy of the model there, whose node metadata says who knows each result, its protocol and its cost. */
   readonly annotate?: string;
+  /** Verify a small model on its calibration samples, as `compile` does. Default: for models that take about a second. */
+  readonly verify?: boolean;
   /** Called with each warning, one line. */
   readonly onWarning?: (line: string) => void;
 }
 
-const checkFields: Fields<CheckOptions> = { ...modelFields, annotate: text, onWarning: callback };
+const checkFields: Fields<CheckOptions> = { ...modelFields, annotate: text, verify: flag, onWarning: callback };
 
 /** Output of `check <model.onnx> --json`. */
 export interface CheckResult {
   readonly schema: 1;
   /** Whether the model has no blockers. */
   readonly passed: boolean;
+  /** What was checked: the import, where no option says more than sizes and constants, or all that `compile` does. */
+  readonly scope: "import" | "compilation";
   /** By kind, the most frequent first. */
   readonly operators: readonly OperatorKind[];
   /** All blockers, with node, operator, layer and help. */
   readonly blockers: readonly Blocker[];
   /** Outputs that `reveal` does not name. */
   readonly notComputed: readonly string[];
-  /** What was tried: the whole compilation, or only the import, where no option says who owns the weights. */
-  readonly tried: "import" | "compilation";
   /** Path of the annotated copy. */
   readonly annotated?: string;
 }
 
 /**
- * Reports whether a model can be compiled, with all blockers. Without `base`, `adapter` or `private` it checks only the
- * import.
+ * Reports whether a model can be compiled, with all blockers: those that `compile` refuses with the same options. With
+ * `dims` and `fixed` alone it checks only the import, before anybody has said who owns what.
  *
  * @example
  * ```ts
@@ -62,13 +65,23 @@ export interface CheckResult {
  * @throws DiagnosticError for a file that is not a model; the blockers of a model are a result
  */
 export async function check(given: CheckOptions): Promise<CheckResult> {
+  return await checkGuarded(given, unguarded);
+}
+
+/** The same for a process that a signal may end. */
+export async function checkGuarded(given: CheckOptions, guardian: Guardian): Promise<CheckResult> {
   checkOptions("check", checkFields, given);
-  const { annotate: out, onWarning, ...options } = given;
+  const { annotate: out, verify, onWarning, ...options } = given;
+  const scope = isImportOnly(options) ? "import" : "compilation";
   const compile = resolveModelOptions(options);
   const path = compile.model;
   if (out !== undefined && isSame(out, path)) usage("--annotate takes a new file, found the model itself");
   const model = readModel(path);
-  const { blockers, operators, left } = await blockersOf(compile, model);
+  const { blockers, operators, left } = await blockersOf(
+    compile,
+    model,
+    scope === "compilation" && { verify, guardian },
+  );
   if (out !== undefined) {
     writeAnnotated(out, compile, model, blockers, operators);
     const outside = [...model.graph.initializers.values()].some(({ source }) => source.kind === "external");
@@ -79,10 +92,10 @@ export async function check(given: CheckOptions): Promise<CheckResult> {
   return {
     schema: 1,
     passed: blockers.length === 0,
+    scope,
     operators: kindsOf(model),
     blockers,
     notComputed: left,
-    tried: isOwned(compile) ? "compilation" : "import",
     ...(out !== undefined && { annotated: out }),
   };
 }
@@ -119,9 +132,16 @@ function writeAnnotated(
 const isSame = (out: string, model: string): boolean =>
   existsSync(out) && existsSync(model) && realpathSync(out) === realpathSync(model);
 
-/** Whether the options say who owns the weights; without that, only the import can be checked. */
-const isOwned = ({ weights: { base, adapter, private: names } }: ResolvedOptions): boolean =>
-  base !== undefined || adapter !== undefined || names !== undefined;
+/** Options that say nothing of owners, readers or the program. */
+const importOptions: ReadonlySet<string> = new Set(["model", "name", "dims", "fixed"] satisfies (keyof ModelOptions)[]);
+
+/** Whether only sizes are given: nobody has said yet who owns what, and the question is whether the model can be read. */
+const isImportOnly = (options: ModelOptions): boolean =>
+  Object.entries(options).every(([name, value]) => value === undefined || importOptions.has(name) || isEmpty(value));
+
+/** The command line gives lists and records of options that nobody named. */
+const isEmpty = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.keys(value).length === 0;
 
 interface Found {
   readonly blockers: readonly Blocker[];
@@ -129,14 +149,20 @@ interface Found {
   readonly left: readonly string[];
 }
 
-async function blockersOf(options: ResolvedOptions, model: OnnxModel): Promise<Found> {
-  const { compileModel } = isOwned(options) ? await loadCompiler() : {};
+async function blockersOf(
+  options: ResolvedOptions,
+  model: OnnxModel,
+  how: VerifyStagedOptions | false,
+): Promise<Found> {
+  const { compileModel } = how ? await loadCompiler() : {};
   try {
-    if (!compileModel) {
+    if (!how || !compileModel) {
       const { omittedOutputs } = loadModel(options, { allowAllPublic: true });
       return { blockers: [], left: omittedOutputs };
     }
-    const { module, manifest, omittedOutputs } = compileModel(options);
+    const compilation = compileModel(options, { declare: how.verify !== false });
+    await verifyUnwritten(compilation, how);
+    const { module, manifest, omittedOutputs } = compilation;
     return {
       blockers: [],
       left: omittedOutputs,

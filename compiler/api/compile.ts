@@ -1,12 +1,11 @@
-import { checkBuildFolder, type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
-import type { Compilation } from "../compile/index.ts";
+import { checkBuildFolder, type Manifest, stageBuild } from "../build/index.ts";
 import { buildJson } from "../report/text/index.ts";
 import type { VerifiedOutput } from "../run/index.ts";
 import { writeWholeFile } from "../tensors/files/index.ts";
 import { checkOptions, type Fields, flag, required, text } from "./fields.ts";
 import { prepareOutput } from "./inputs.ts";
 import { type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
-import { isSmall, verifyCompilation } from "./verify.ts";
+import { type Guardian, unguarded, verifyStaged } from "./verify.ts";
 
 /** A dynamic import: emitting programs loads TypeScript, which other commands do not need. */
 export const loadCompiler = (): Promise<typeof import("../compile/index.ts")> => import("../compile/index.ts");
@@ -67,16 +66,21 @@ export interface CompileResult extends Pick<Manifest, Promised | "artefactsHash"
  * @throws DiagnosticError with all blockers of the model and problems of the options
  */
 export async function compile(given: CompileOptions): Promise<CompileResult> {
+  return await compileGuarded(given, unguarded);
+}
+
+/** The same for a process that a signal may end: nothing of an unfinished build stays. */
+export async function compileGuarded(given: CompileOptions, guardian: Guardian): Promise<CompileResult> {
   checkOptions("compile", compileFields, given);
   const { output, verify, writeRanges, ...model } = given;
   const options = resolveModelOptions(model);
   checkBuildFolder(output);
   prepareOutput(writeRanges);
   const { compileModel } = await loadCompiler();
-  const compilation = compileModel(options);
+  const compilation = compileModel(options, { declare: true });
   const { manifest, files, decode, clientDecode, omittedOutputs } = compilation;
   const staged = stageBuild(output, files);
-  const verified = await verifyStaged(staged, compilation, verify ?? isSmall(compilation));
+  const verified = await verifyStaged(staged, compilation, { verify, guardian });
   staged.commit();
   if (writeRanges !== undefined) writeWholeFile(writeRanges, new TextEncoder().encode(compilation.ranges));
   const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);
@@ -89,20 +93,4 @@ export async function compile(given: CompileOptions): Promise<CompileResult> {
     ...(decode && "code" in decode && { noCache: decode.message }),
     ...(clientDecode && "code" in clientDecode && { noClientSteps: clientDecode.message }),
   };
-}
-
-/** A build whose verification fails never replaces an earlier one. */
-async function verifyStaged(
-  { folder, discard }: StagedBuild,
-  compilation: Compilation,
-  isWanted: boolean,
-): Promise<readonly VerifiedOutput[] | undefined> {
-  const isCalibrated = compilation.manifest.calibration.samples > 0;
-  if (!isWanted || !isCalibrated) return undefined;
-  try {
-    return await verifyCompilation(folder, compilation);
-  } catch (error) {
-    discard();
-    throw error;
-  }
 }

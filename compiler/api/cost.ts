@@ -79,6 +79,8 @@ export interface CostResult extends CostReport {
   readonly chosenFor: OptimizationTarget;
   /** How likely a query leaves its bounds, as the manifest says; absent where nothing was measured. */
   readonly wrap?: Manifest["calibration"]["wrap"];
+  /** How far each revealed tensor may be from the model in real numbers, as the manifest says. */
+  readonly errors?: Manifest["errors"];
   /** For a build that caches keys and values: one token, at the last position. */
   readonly decode?: DecodeCost;
   /** For a build with a guard: what its range checks cost in a query, contained in the totals. */
@@ -136,15 +138,15 @@ async function countedOf(
 
 async function modelCost(model: ModelOptions, links: readonly LinkProfile[]): Promise<Counted> {
   const { compileModel } = await loadCompiler();
-  const { module, manifest } = compileModel(resolveModelOptions(model));
-  const { setting, programHash, chosenFor, calibration, guard } = manifest;
+  const { module, manifest } = compileModel(resolveModelOptions(model), { declare: true });
+  const { setting, programHash, chosenFor, calibration, guard, errors } = manifest;
   const checks = guard && guardCost(module, setting, guard);
   const counted = costReport(module, setting, programHash, links);
-  return { ...counted, chosenFor, ...given({ wrap: calibration.wrap, guard: checks }) };
+  return { ...counted, chosenFor, ...given({ wrap: calibration.wrap, errors, guard: checks }) };
 }
 
 async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Counted> {
-  const { setting, programHash, chosenFor, decode, calibration, guard } = loadManifest(dir);
+  const { setting, programHash, chosenFor, decode, calibration, guard, errors } = loadManifest(dir);
   const read = async (name: string): Promise<Module> => {
     const file = join(dir, name);
     const module = await loadMir(readText(file), { file });
@@ -154,7 +156,7 @@ async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Co
   const module = await read("program.mir");
   const counted = costReport(module, setting, programHash, links);
   const checks = guard && guardCost(module, setting, guard);
-  const report = { ...counted, chosenFor, ...given({ wrap: calibration.wrap, guard: checks }) };
+  const report = { ...counted, chosenFor, ...given({ wrap: calibration.wrap, errors, guard: checks }) };
   return decode ? { ...report, decode: decodeCost(await read("decode.mir"), setting, decode.places) } : report;
 }
 

@@ -1,7 +1,7 @@
 import { fail } from "../../ir/diagnostic.ts";
+import { errorBound } from "../accuracy/index.ts";
 import { chosenAdapter, loadManifest, partyFolder } from "../build/index.ts";
 import { readTokenizer, type TextTokenizer } from "../inputs/index.ts";
-import { errorBound } from "../report/cost/index.ts";
 import {
   addClamped,
   type ClampedValues,

@@ -200,7 +200,9 @@ async function openThere(
     return usage("--link and --in-process apply to parties on this machine, not to --server");
   const [server, dealer] = [endpointOf(remote.server, "server"), endpointOf(remote.dealer, "dealer")];
   const identity = await identityOf(remote, "client");
-  return await openRemoteSession({ part: await loadPartyBuild(build, "client"), identity, server, dealer, clamp });
+  const part = await loadPartyBuild(build, "client");
+  const waiting = given({ patienceSeconds: remote.patience, onBusy: remote.onWarning });
+  return await openRemoteSession({ part, identity, server, dealer, clamp, ...waiting });
 }
 
 /** Where each party ran, and the security assumption, as text. */

@@ -7,9 +7,10 @@ export {
   type CheckResult,
   check,
   checkBuild,
+  checkGuarded,
   type OperatorKind,
 } from "./check.ts";
-export { type CompileOptions, type CompileResult, compile } from "./compile.ts";
+export { type CompileOptions, type CompileResult, compile, compileGuarded } from "./compile.ts";
 export {
   type BuildCostOptions,
   type CostOptions,

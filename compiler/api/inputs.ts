@@ -2,7 +2,7 @@ import { dirname, extname } from "node:path";
 import { sizeOf } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import { readJsonTensors } from "../inputs/index.ts";
-import { type ClampedValues, checkInputs, type InputsOf, readInputFiles } from "../run/index.ts";
+import { type ClampedValues, checkInputs, type InputFile, type InputsOf, readInputFiles } from "../run/index.ts";
 import { makeFolder, requireWritable, writeWholeFile } from "../tensors/files/index.ts";
 import { type NpyDtype, type TypedTensor, writeNpz } from "../tensors/index.ts";
 import { refuseFile, usage } from "./errors.ts";
@@ -86,10 +86,10 @@ export function inputsOf(
 /** The tensors as they are given, by name. */
 export function inputTensorsOf(
   inputs: NonNullable<InputOptions["inputs"]>,
-  inputFiles: readonly string[],
+  inputFiles: readonly (string | InputFile)[],
 ): ReadonlyMap<string, TypedTensor> {
   const files = Object.entries(inputs).flatMap(([name, value]) =>
-    typeof value === "string" ? [`${name}=${value}`] : [],
+    typeof value === "string" ? [{ name, file: value }] : [],
   );
   const tensors = Object.entries(inputs).flatMap(([name, value]) =>
     typeof value === "string" || value === undefined ? [] : [[name, tensorOf(name, value)] as const],

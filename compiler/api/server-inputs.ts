@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Manifest } from "../build/index.ts";
 import { inputFileEndings } from "../inputs/index.ts";
-import { checkInputs, readInputFiles } from "../run/index.ts";
+import { checkInputs, type InputFile, inputFileOf, readInputFiles } from "../run/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { usage } from "./errors.ts";
 import { callback, either, type Fields, listOf, text } from "./fields.ts";
@@ -49,9 +49,6 @@ export interface ServerInputSource {
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
-/** `name=path`, or a path whose file names its tensors. */
-const pathOf = (argument: string): string => argument.slice(argument.indexOf("=") + 1);
-
 /**
  * Reads what is the same for all queries, and remembers where the rest is.
  * @throws DiagnosticError with all problems that show before a query
@@ -64,14 +61,15 @@ export function openServerInputs(
     if (inputFiles.length > 0) usage("inputs that a function finds and input files do not go together");
     return { find: async (query) => checkInputs(manifest, inputTensorsOf((await inputs(query)) ?? {}, []), "server") };
   }
-  const named = Object.entries(inputs).flatMap(([name, value]) =>
-    typeof value === "string" && isFolder(value) ? [`${name}=${value}`] : [],
+  const named = Object.entries(inputs).flatMap(([name, file]) =>
+    typeof file === "string" && isFolder(file) ? [{ name, file }] : [],
   );
-  const folders = [...inputFiles.filter((each) => isFolder(pathOf(each))), ...named];
+  const files = inputFiles.map(inputFileOf);
+  const folders = [...files.filter(({ file }) => isFolder(file)), ...named];
   const rest = Object.fromEntries(Object.entries(inputs).filter(([, value]) => !isFolderValue(value)));
   const fixed = inputTensorsOf(
     rest,
-    inputFiles.filter((each) => !isFolder(pathOf(each))),
+    files.filter(({ file }) => !isFolder(file)),
   );
   if (folders.length === 0) {
     const constant = checkInputs(manifest, fixed, "server");
@@ -80,8 +78,8 @@ export function openServerInputs(
   return {
     find: async ({ record }) => {
       if (record === undefined) throw new Error("the query names no record");
-      const files = folders.map((each) => recordFile(each, record));
-      return checkInputs(manifest, readInputFiles(files, fixed), "server");
+      const found = folders.map((each) => recordFile(each, record));
+      return checkInputs(manifest, readInputFiles(found, fixed), "server");
     },
   };
 }
@@ -89,11 +87,10 @@ export function openServerInputs(
 const isFolderValue = (value: unknown): boolean => typeof value === "string" && isFolder(value);
 
 /** The file of a record in a folder, with the name of its input where one stands before the folder. */
-function recordFile(argument: string, record: string): string {
-  const folder = pathOf(argument);
+function recordFile({ file: folder, ...named }: InputFile, record: string): InputFile {
   const found = inputFileEndings.map((ending) => `${record}${ending}`).find((name) => existsSync(join(folder, name)));
   if (found === undefined) throw new Error(`${folder} has no file of record ${record}`);
-  return `${argument.slice(0, argument.length - folder.length)}${join(folder, found)}`;
+  return { ...named, file: join(folder, found) };
 }
 
 /** The reason for which a query got no input, for the server's own log. */

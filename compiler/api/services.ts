@@ -6,8 +6,8 @@ import { chosenAdapter, loadManifest, loadPartyBuild, type Manifest, partyFolder
 import { readIdentity } from "../keys/index.ts";
 import { outputsJson, type RunResult } from "../run/index.ts";
 import {
-  defaultMaxDealtBytes,
   queryServer,
+  type ServiceLimits,
   type Service as Started,
   startDealer,
   startServer,
@@ -19,8 +19,9 @@ import { keepAnswer, writingProblems } from "./keep-answer.ts";
 import { refuseOrWarn } from "./run.ts";
 import { inputFailure, openServerInputs, type ServerInputOptions, serverInputFields } from "./server-inputs.ts";
 import { prepareServedOutput, type ServedAnswer, writeServedOutputs } from "./server-outputs.ts";
+import { limitFields, limitsIn, type ProgramBounds, programFields, programLimitsIn } from "./service-limits.ts";
 import { ownShares, prepareShares, type ShareOption, separateShares, serverShares, writeShares } from "./shares.ts";
-import { type Address, countOf, endpointOf, given } from "./values.ts";
+import { type Address, endpointOf, given } from "./values.ts";
 
 /** Options of every party of a deployment. */
 export interface PartyOptions {
@@ -31,7 +32,7 @@ export interface PartyOptions {
 }
 
 /** Options of a party that listens. */
-export interface ServiceOptions extends PartyOptions {
+export interface ServiceOptions extends PartyOptions, Partial<ServiceLimits> {
   /** Address to listen on; port 0 picks a free port, which `Service.port` reports. */
   readonly listen: Address;
   /** Called with one line for each ended session and each refused peer. */
@@ -43,6 +44,7 @@ export interface ServiceOptions extends PartyOptions {
 const partyFields: Fields<PartyOptions> = { identity: required(text), onWarning: callback };
 const serviceFields: Fields<ServiceOptions> = {
   ...partyFields,
+  ...limitFields,
   listen: required(address),
   onLog: callback,
   signal,
@@ -125,6 +127,7 @@ export async function serve(all: ServeOptions): Promise<Service> {
     identity,
     log: logOf(options),
     inputs,
+    limits: limitsIn(options),
     clamp: options.clamp ?? false,
     shares,
     reasonOf: inputFailure,
@@ -146,10 +149,9 @@ export async function serve(all: ServeOptions): Promise<Service> {
   return serviceOf(service, options.signal);
 }
 
-export interface DealOptions extends ServiceOptions {
-  /** Refuse programs that need more correlation bytes for one query. Default: 4e9. */
-  readonly maxBytes?: number;
-}
+export interface DealOptions extends ServiceOptions, ProgramBounds {}
+
+const dealFields: Fields<DealOptions> = { ...serviceFields, ...programFields };
 
 /**
  * Starts the dealer: it matches the client and the server of each session and sends them correlated randomness. It sees
@@ -161,12 +163,12 @@ export interface DealOptions extends ServiceOptions {
  * ```
  */
 export async function deal(options: DealOptions): Promise<Service> {
-  checkOptions<DealOptions>("deal", { ...serviceFields, maxBytes: integer(1) }, options);
+  checkOptions("deal", dealFields, options);
   const listen = endpointOf(options.listen, "listen");
-  const maxDealtBytes = countOf(options.maxBytes, "max-bytes", defaultMaxDealtBytes);
   const identity = await identityOf(options, "dealer");
   options.signal?.throwIfAborted();
-  return serviceOf(await startDealer({ listen, identity, maxDealtBytes, log: logOf(options) }), options.signal);
+  const bounds = { limits: limitsIn(options), ...programLimitsIn(options) };
+  return serviceOf(await startDealer({ listen, identity, log: logOf(options), ...bounds }), options.signal);
 }
 
 /** The other parties, as a client reaches them. */
@@ -175,10 +177,13 @@ export interface RemoteOptions extends PartyOptions {
   readonly server: Address;
   /** Address of the dealer. */
   readonly dealer: Address;
+  /** Seconds to wait for parties that are busy, and to ask them again. Default: 300. */
+  readonly patience?: number;
 }
 
 export const remoteFields: Fields<RemoteOptions> = {
   ...partyFields,
+  patience: integer(0),
   server: required(address),
   dealer: required(address),
 };
@@ -237,8 +242,12 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   prepareOutput(options.output, options.onWarning);
   const { signal, clamp = false, guard = true } = options;
   const record = recordOf(options.record, part.manifest);
+  const { patience: patienceSeconds, onWarning: onBusy } = options;
   const taken = manifest.sharedInputs ? { shares } : {};
-  const query = { part, inputs, identity, server, dealer, clamp, ...taken, ...given({ signal, record }) };
+  const query = {
+    ...{ part, inputs, identity, server, dealer, clamp, ...taken },
+    ...given({ signal, record, patienceSeconds, onBusy }),
+  };
   const { outputs, residues, made, result } = await queryServer(query);
   if (result.trusted === false) refuseOrWarn(part.manifest, guard, options.onWarning);
   warnClamped(result.clamped ?? {}, options.onWarning);

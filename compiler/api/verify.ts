@@ -1,7 +1,11 @@
-import { throwIfAny } from "../../ir/diagnostic.ts";
-import type { Manifest } from "../build/index.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { errorBounds } from "../accuracy/index.ts";
+import { type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
-import { costReport, errorBounds } from "../report/cost/index.ts";
+import { costReport } from "../report/cost/index.ts";
 import { type VerifiedOutput, verifyBuild } from "../run/index.ts";
 
 /** Calibration samples that a build is verified on. */
@@ -22,7 +26,8 @@ export function isSmall(
 
 /**
  * Runs a build on calibration samples and compares its answers with float64. With our own arithmetic, an answer beyond
- * its declared error is refused; a preset has the errors of the system that it follows.
+ * its declared error is refused, that of its own weights and that of the manifest; a preset has the errors of the system
+ * that it follows.
  * @throws DiagnosticError MRL0508 for outputs beyond their declared errors
  */
 export async function verifyCompilation(
@@ -37,14 +42,63 @@ export async function verifyCompilation(
   return verified;
 }
 
-function beyondDeclared({ output, secureError, declared, largest }: VerifiedOutput, { name }: Manifest) {
-  if (declared === undefined || secureError <= declared) return [];
+function beyondDeclared(verified: VerifiedOutput, { name }: Manifest): readonly Diagnostic[] {
+  const { output, secureError, declared = Infinity, published = Infinity, largest } = verified;
+  const [bound, whose, instead] =
+    published < declared
+      ? [published, " that the manifest declares", "give a public --base, whose weights pass errors on as these do"]
+      : [declared, "", "compile with more fractional bits: --quality precise"];
+  if (secureError <= bound) return [];
   return [
     {
       code: "MRL0508",
-      message: `output "${output}": expected an error of at most ${declared.toPrecision(2)} on the calibration inputs, found ${secureError.toPrecision(2)} of values up to ${largest.toPrecision(3)}`,
+      message: `output "${output}": expected an error of at most ${bound.toPrecision(2)}${whose} on the calibration inputs, found ${secureError.toPrecision(2)} of values up to ${largest.toPrecision(3)}`,
       at: name,
-      help: "compile with more fractional bits: --quality precise; --no-verify accepts the error",
+      help: `${instead}; --no-verify accepts the error`,
     },
   ];
+}
+
+/** Takes what removes a folder that must not outlive the process, and returns what ends this duty. */
+export type Guardian = (remove: () => void) => () => void;
+export const unguarded: Guardian = () => () => {};
+
+export interface VerifyStagedOptions {
+  /** Default: for small models. */
+  readonly verify: boolean | undefined;
+  readonly guardian: Guardian;
+}
+
+/** Verifies a build before it replaces an earlier one, if that is wanted and there are samples: a failure discards it. */
+export async function verifyStaged(
+  { folder, discard }: Pick<StagedBuild, "folder" | "discard">,
+  compilation: Compilation,
+  { verify, guardian }: VerifyStagedOptions,
+): Promise<readonly VerifiedOutput[] | undefined> {
+  if (!isVerified(compilation, verify)) return undefined;
+  const forget = guardian(discard);
+  try {
+    return await verifyCompilation(folder, compilation);
+  } catch (error) {
+    discard();
+    throw error;
+  } finally {
+    forget();
+  }
+}
+
+const isVerified = (compilation: Compilation, verify: boolean | undefined): boolean =>
+  compilation.manifest.calibration.samples > 0 && (verify ?? isSmall(compilation));
+
+/** The same refusals for a build that nobody keeps: it lies in a temporary folder meanwhile. */
+export async function verifyUnwritten(compilation: Compilation, options: VerifyStagedOptions): Promise<void> {
+  if (!isVerified(compilation, options.verify)) return;
+  const dir = mkdtempSync(join(tmpdir(), "marillc-check-"));
+  const discard = (): void => rmSync(dir, { recursive: true, force: true });
+  try {
+    const { folder } = stageBuild(join(dir, "build"), compilation.files);
+    await verifyStaged({ folder, discard }, compilation, options);
+  } finally {
+    discard();
+  }
 }

@@ -2,11 +2,12 @@ import { statSync } from "node:fs";
 import { checkFlow } from "./audit-build.ts";
 import { checkModel } from "./check-model.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { linkOption, modelOptions, refuseForBuild } from "./model-options.ts";
+import { linkOption, modelOptions, refuseForBuild, verifyOptions } from "./model-options.ts";
 
 const options = [
   ...modelOptions,
   linkOption,
+  ...verifyOptions,
   {
     flags: "--annotate <out.onnx>",
     help: "write a copy of the model whose node metadata says who knows each result, its protocol and its cost",

@@ -1,7 +1,7 @@
-import { type CompileResult, compile, given } from "../api/index.ts";
+import { type CompileResult, compileGuarded, given } from "../api/index.ts";
 import { buildText, generationText, omittedOutputsText, verifiedText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { linkedOptionsOf, linkOption, modelOptions } from "./model-options.ts";
+import { linkedOptionsOf, linkOption, modelOptions, verifyOptions } from "./model-options.ts";
 
 export const compileCommand: CommandSpec = {
   name: "compile",
@@ -11,11 +11,7 @@ export const compileCommand: CommandSpec = {
     { flags: "-o, --output <build-dir>", help: "build directory to write", required: true },
     ...modelOptions,
     linkOption,
-    {
-      flags: "--verify",
-      help: "compare secure answers on calibration samples with float64 (default: for small models)",
-    },
-    { flags: "--no-verify", help: "skip that comparison" },
+    ...verifyOptions,
     { flags: "--write-ranges <file>", help: "write the bounds of all shared values, for --ranges: the file is public" },
     jsonOption,
   ],
@@ -25,16 +21,18 @@ export const compileCommand: CommandSpec = {
   run: compileModel,
 };
 
-async function compileModel({ args, options, progress }: Invocation): Promise<CommandResult> {
+async function compileModel({ args, options, progress, io }: Invocation): Promise<CommandResult> {
   const model = linkedOptionsOf(args[0]!, options);
   progress(`compiling ${model.model}`);
   const verify = options.toggle("verify");
-  const { manifest, noCache, noClientSteps, ...result } = await compile({
-    ...model,
-    output: options.text("output")!,
-    ...(verify !== undefined && { verify }),
-    ...given({ writeRanges: options.text("writeRanges") }),
-  });
+  const { manifest, noCache, noClientSteps, ...result } = await compileGuarded(
+    {
+      ...model,
+      output: options.text("output")!,
+      ...given({ verify, writeRanges: options.text("writeRanges") }),
+    },
+    io.beforeSignal,
+  );
   const text = compiledText({ manifest, noCache, noClientSteps, ...result });
   return { json: result, text: `${text}${verifiedText(result.verified)}` };
 }

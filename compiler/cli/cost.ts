@@ -11,7 +11,14 @@ import {
 } from "../api/index.ts";
 import { architectureNames } from "../estimate/index.ts";
 import type { DecodeCost, GuardCost } from "../report/cost/index.ts";
-import { costText, diffText, optimizationTargetText, phasesText, wrapText } from "../report/text/index.ts";
+import {
+  costText,
+  declaredErrorsText,
+  diffText,
+  optimizationTargetText,
+  phasesText,
+  wrapText,
+} from "../report/text/index.ts";
 import { architectureOptionsOf, refuseModelOptions } from "./architecture-options.ts";
 import {
   type CommandResult,
@@ -119,8 +126,9 @@ function costOptionsOf(path: string | undefined, options: ParsedOptions): CostOp
 function reportText(report: CostResult): string {
   const token = report.decode ? decodeCostText(report.decode) : "";
   const wrap = report.wrap ? `${wrapText(report)}\n` : "";
+  const errors = declaredErrorsText(report.errors);
   const guard = report.guard ? guardCostText(report.guard) : "";
-  const counted = `${costText(report)}\n${token}${guard}${wrap}${optimizationTargetText(report.chosenFor, report.setting)}\n`;
+  const counted = `${costText(report)}\n${token}${guard}${wrap}${errors}${optimizationTargetText(report.chosenFor, report.setting)}\n`;
   return report.diff ? `${counted}\n${diffText(report.diff)}` : counted;
 }
 

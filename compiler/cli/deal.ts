@@ -1,6 +1,6 @@
 import { deal, given } from "../api/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { identityOption, listenOption, serveUntilInterrupted } from "./network-options.ts";
+import { identityOption, limitOptions, listenOption, readLimits, serveUntilInterrupted } from "./network-options.ts";
 import { readCount } from "./option-values.ts";
 
 export const dealCommand: CommandSpec = {
@@ -14,6 +14,13 @@ export const dealCommand: CommandSpec = {
       flags: "--max-bytes <n>",
       help: "refuse programs that need more correlation bytes for one query (default: 4 GB)",
     },
+    { flags: "--max-program-bytes <n>", help: "refuse programs of more text (default: 16 MiB)" },
+    { flags: "--max-operators <n>", help: "refuse programs of more operators (default: 100000)" },
+    {
+      flags: "--max-work <n>",
+      help: "refuse programs of more products and elements for one query (default: 1e12)",
+    },
+    ...limitOptions,
     jsonOption,
   ],
   examples: ["marillc deal --listen 127.0.0.1:7302 --identity build/keys/dealer"],
@@ -25,7 +32,13 @@ async function runDealer(call: Invocation): Promise<CommandResult> {
   const service = await deal({
     listen: options.text("listen")!,
     identity: options.text("identity")!,
-    ...given({ maxBytes: readCount(options, "maxBytes") }),
+    ...readLimits(call),
+    ...given({
+      maxBytes: readCount(options, "maxBytes"),
+      maxProgramBytes: readCount(options, "maxProgramBytes"),
+      maxOperators: readCount(options, "maxOperators"),
+      maxWork: readCount(options, "maxWork"),
+    }),
     onWarning: warn,
     onLog: warn,
   });

@@ -1,6 +1,8 @@
 import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../../ir/diagnostic.ts";
 import { type SessionCause, SessionError } from "../../runtime/core/index.ts";
 import { fileProblem, UsageError, withHelp } from "../api/index.ts";
+
+import { OptionError } from "../load/index.ts";
 import { InternalError } from "../run/index.ts";
 import { diagnosticLines } from "./blockers.ts";
 
@@ -22,7 +24,8 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof UsageError) return usageFailure(error.reason);
   if (error instanceof DiagnosticError) {
     const diagnostics = error.diagnostics.map(withHelp);
-    return { exitCode: exitCodes.input, text: diagnosticLines(diagnostics).join("\n"), errors: diagnostics };
+    const exitCode = error instanceof OptionError ? exitCodes.usage : exitCodes.input;
+    return { exitCode, text: diagnosticLines(diagnostics).join("\n"), errors: diagnostics };
   }
   if (error instanceof SessionError) {
     const { code, message, at, help, reason } = error;

@@ -10,6 +10,7 @@ import {
 import { loadManifest, partyFolder } from "../build/index.ts";
 import { costLine, timeLine, tokenLine } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
+import { patienceOption, readPatience } from "./network-options.ts";
 import { readCount, readLink } from "./option-values.ts";
 import { adapterOption, clampOption, noGuardOption, shapedLinkOption } from "./run.ts";
 
@@ -24,6 +25,7 @@ export const generateCommand: CommandSpec = {
     { flags: "--server <host:port>", help: "connect to this server as its client; needs --dealer and --identity" },
     { flags: "--dealer <host:port>", help: "with --server: address of the dealer" },
     { flags: "--identity <dir>", help: "with --server: the client's identity folder, made by marillc keys init" },
+    patienceOption,
     clampOption,
     adapterOption,
     shapedLinkOption,
@@ -69,11 +71,13 @@ export async function printText({ json, io, progress }: Invocation, options: Gen
 }
 
 function remoteOf({ options, warn }: Invocation): GenerateOptions["remote"] {
+  const patience = readPatience({ options });
   const [server, dealer, identity] = [options.text("server"), options.text("dealer"), options.text("identity")];
   if (server === undefined) {
     if (dealer !== undefined || identity !== undefined) usage("--dealer and --identity need --server");
+    if (patience !== undefined) usage("--patience needs --server");
     return undefined;
   }
   if (dealer === undefined || identity === undefined) return usage("--server needs --dealer and --identity");
-  return { server, dealer, identity, onWarning: warn };
+  return { server, dealer, identity, ...given({ patience }), onWarning: warn };
 }

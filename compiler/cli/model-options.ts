@@ -17,7 +17,7 @@ import {
   readPrecision,
   readReveals,
 } from "./option-values.ts";
-import { nameBeforeColon, nameBeforeEquals } from "./repeated-options.ts";
+import { nameBeforeColon, nameBeforeEquals, nameBeforeNumber } from "./repeated-options.ts";
 
 /** Owners and compilation: the same options for compile, cost, check and inspect. */
 export const modelOptions: readonly OptionSpec[] = [
@@ -68,13 +68,13 @@ export const modelOptions: readonly OptionSpec[] = [
     flags: "--fix <name=integer>",
     help: "fix an integer input to a constant in every query, as attention_mask=1 for text without padding",
     repeats: true,
-    subject: nameBeforeEquals,
+    subject: nameBeforeNumber,
   },
   {
     flags: "--dim <name=size>",
     help: "size of a dimension, by its name or its position: batch=1, x.0=1",
     repeats: true,
-    subject: nameBeforeEquals,
+    subject: nameBeforeNumber,
   },
   {
     flags: "--buckets <lengths>",
@@ -116,7 +116,7 @@ export const modelOptions: readonly OptionSpec[] = [
     flags: "--precision <kind=bits>",
     help: "fractional bits of activation, weight, query, value or probability, over those of --quality",
     repeats: true,
-    subject: nameBeforeEquals,
+    subject: nameBeforeNumber,
   },
   {
     flags: "--guard [layer]",
@@ -128,6 +128,15 @@ export const modelOptions: readonly OptionSpec[] = [
     help: "metric to minimize on the link: time, online (time after the input is known) or total (bytes) (default: time)",
     choices: ["time", "online", "total"],
   },
+];
+
+/** `check` refuses what `compile` does, so it verifies as `compile` does. */
+export const verifyOptions: readonly OptionSpec[] = [
+  {
+    flags: "--verify",
+    help: "compare secure answers on calibration samples with float64 (default: for small models)",
+  },
+  { flags: "--no-verify", help: "skip that comparison" },
 ];
 
 /** Named links. */

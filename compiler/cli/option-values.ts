@@ -71,8 +71,8 @@ function readPairs(
   form: string,
 ): readonly (readonly [string, string])[] {
   return options.list(name).map((text) => {
-    // ONNX names may contain colons, so the last one separates.
-    const at = separator === ":" ? text.lastIndexOf(separator) : text.indexOf(separator);
+    // ONNX names may contain either sign, so the last one separates.
+    const at = text.lastIndexOf(separator);
     return at > 0 ? [text.slice(0, at), text.slice(at + 1)] : usage(`--${name} takes ${form}, found "${text}"`);
   });
 }

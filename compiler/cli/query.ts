@@ -1,7 +1,7 @@
 import { given, query } from "../api/index.ts";
 import { runText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { dealerOption, identityOption, serverOption } from "./network-options.ts";
+import { dealerOption, identityOption, patienceOption, readPatience, serverOption } from "./network-options.ts";
 import { clampOption, inputOption, noGuardOption, outputOption, sharesOption } from "./run.ts";
 
 export const queryCommand: CommandSpec = {
@@ -20,6 +20,7 @@ export const queryCommand: CommandSpec = {
     },
     outputOption,
     sharesOption,
+    patienceOption,
     noGuardOption,
     jsonOption,
   ],
@@ -38,7 +39,12 @@ async function sendQuery({ args, options, warn }: Invocation): Promise<CommandRe
     inputFiles: options.list("input"),
     clamp: options.flag("clamp"),
     guard: options.flag("guard"),
-    ...given({ output: options.text("output"), shares: options.text("shares"), record: options.text("record") }),
+    ...given({
+      output: options.text("output"),
+      shares: options.text("shares"),
+      record: options.text("record"),
+      patience: readPatience({ options }),
+    }),
     onWarning: warn,
   });
   return { json: result, text: runText(result) };

@@ -1,9 +1,16 @@
 import type { Command } from "commander";
 import { usage } from "../api/index.ts";
+import { inputFileOf } from "../run/index.ts";
 import { flagOf, type OptionSpec, type optionAliases } from "./command.ts";
 
-/** What a value `name=…` is about; none for a file without a name before it. */
+/** What a value `name=…` is about, whose rest may be a path: the first sign separates. */
 export const nameBeforeEquals = (value: string): string | undefined => /^([^=]+)=/.exec(value)?.[1];
+
+/** What a value `name=number` is about. ONNX names may contain signs, so the last one separates. */
+export const nameBeforeNumber = (value: string): string | undefined => /^(.+)=[^=]*$/.exec(value)?.[1];
+
+/** The input that a file is for; none for a file that names its tensors. */
+export const inputName = (value: string): string | undefined => inputFileOf(value).name || undefined;
 
 /** What a value `name:…` is about. ONNX names may contain colons, so the last one separates. */
 export const nameBeforeColon = (value: string): string | undefined =>

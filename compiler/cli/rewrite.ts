@@ -10,7 +10,7 @@ import {
 } from "../student/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption, type ParsedOptions } from "./command.ts";
 import { readCount, readDims } from "./option-values.ts";
-import { nameBeforeEquals } from "./repeated-options.ts";
+import { nameBeforeNumber } from "./repeated-options.ts";
 
 export const rewriteCommand: CommandSpec = {
   name: "rewrite",
@@ -48,7 +48,7 @@ export const rewriteCommand: CommandSpec = {
       flags: "--dim <name=size>",
       help: "size of a symbolic dimension; the student keeps it symbolic",
       repeats: true,
-      subject: nameBeforeEquals,
+      subject: nameBeforeNumber,
     },
     jsonOption,
   ],

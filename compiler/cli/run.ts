@@ -3,13 +3,13 @@ import { runText } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
 import { linkNames } from "./model-options.ts";
 import { readCount, readLink } from "./option-values.ts";
-import { nameBeforeEquals } from "./repeated-options.ts";
+import { inputName } from "./repeated-options.ts";
 
 export const inputOption = {
   flags: "--input <name=file>",
   help: 'file for this input: .npy, .npz, .pb, or .json as {"name": [[1, 2]]}; of an input that arrives as shares, this party\'s share (`run`: both, as a+b)',
   repeats: true,
-  subject: nameBeforeEquals,
+  subject: inputName,
 } as const;
 export const clampOption = {
   flags: "--clamp",

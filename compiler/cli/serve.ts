@@ -1,8 +1,15 @@
 import { given, type ServedAnswer, serve } from "../api/index.ts";
 import { outputLines, shareLines } from "../report/text/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { dealerOption, identityOption, listenOption, serveUntilInterrupted } from "./network-options.ts";
-import { nameBeforeEquals } from "./repeated-options.ts";
+import {
+  dealerOption,
+  identityOption,
+  limitOptions,
+  listenOption,
+  readLimits,
+  serveUntilInterrupted,
+} from "./network-options.ts";
+import { inputName } from "./repeated-options.ts";
 import { adapterOption, clampOption, sharesOption } from "./run.ts";
 
 export const serveCommand: CommandSpec = {
@@ -17,7 +24,7 @@ export const serveCommand: CommandSpec = {
       flags: "--input <name=path>",
       help: "the server's own input: a file for all queries, or a folder with a file for each --record of a query; of an input that arrives as shares, the server's share or a folder of them",
       repeats: true,
-      subject: nameBeforeEquals,
+      subject: inputName,
     },
     adapterOption,
     clampOption,
@@ -26,6 +33,7 @@ export const serveCommand: CommandSpec = {
       help: "write the outputs revealed to the server: a folder gets a file for each query, an .npz file the latest",
     },
     sharesOption,
+    ...limitOptions,
     jsonOption,
   ],
   examples: [
@@ -44,6 +52,7 @@ async function runServer(call: Invocation): Promise<CommandResult> {
     identity: options.text("identity")!,
     inputFiles: options.list("input"),
     clamp: options.flag("clamp"),
+    ...readLimits(call),
     ...given({ output: options.text("output"), shares: options.text("shares"), adapter: options.text("adapter") }),
     onAnswer: (answer) => print(answerText(answer)),
     onWarning: warn,

@@ -10,6 +10,7 @@ import type { ClientCut, GuardFacts, SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import type { ProgramPlan } from "../../targets/program/plan.ts";
+import { type DeclaredError, errorsByTensor } from "../accuracy/index.ts";
 import { type ChunkManifest, type Manifest, partyLabels, securityStatement, version } from "../build/index.ts";
 import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
 import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
@@ -35,6 +36,8 @@ export interface BuildInputs {
   readonly runs: MeasuredRanges["runs"];
   /** Bounds that the provider publishes of its weights. */
   readonly published: readonly PublishedBound[];
+  /** Declared errors of revealed values; empty where they were not asked for. */
+  readonly errors: ReadonlyMap<ValueId, DeclaredError>;
   /** How likely a query wraps, measured with public weights. */
   readonly wrap?: WrapEstimate;
 }
@@ -64,6 +67,7 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes): Mani
     ...partySection(build),
     reveals: revealsOf(build),
     ...sharedOutputsOf(build),
+    ...errorsByTensor(revealsOf(build), build.errors),
     ...guardSection(build.state.guard),
     rings: ringUsage(build.state.module),
     calibration: calibrationOf(build),

@@ -139,7 +139,7 @@ export function calibrationOneHot(indices: Tensor, depth: number, shape: readonl
   const stray = indices.data.find((index) => !Number.isInteger(index) || index < -depth || index >= depth);
   if (stray !== undefined) {
     const message = `expected indices from 0 to ${depth - 1} in the calibration inputs, found ${stray}`;
-    fail({ code: "MRL0665", message, help: "calibrate on inputs that the model accepts" });
+    fail({ code: "MRL0665", message, help: `give indices from 0 to ${depth - 1} in the files of --calibrate` });
   }
   const data = new Float64Array(indices.data.length * depth);
   indices.data.forEach((index, row) => {

@@ -7,6 +7,7 @@ import type { Preset } from "../../passes/3-approximate/index.ts";
 import { type Calibration, type WrapEstimate, withCachedRanges } from "../../passes/4-quantize/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
+import { declaredErrors } from "../accuracy/index.ts";
 import { checkFlow } from "../audit/index.ts";
 import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
@@ -50,12 +51,17 @@ export interface Compilation {
  * the module after each stage.
  * @throws DiagnosticError with all problems of the first stage that finds any
  */
-export function compileModel(options: ResolvedOptions, how: Pick<ImportMode, "fuse"> = {}): Compilation {
+export function compileModel(options: ResolvedOptions, how: CompileMode = {}): Compilation {
   const loaded = loadModel(options, how);
-  return explainingOwnership(loaded, () => compileLoaded(loaded, options));
+  return explainingOwnership(loaded, () => compileLoaded(loaded, options, how));
 }
 
-function compileLoaded(loaded: LoadedModel, given: ResolvedOptions): Compilation {
+interface CompileMode extends Pick<ImportMode, "fuse"> {
+  /** Whether the manifest declares the errors of outputs, for which the interpreter runs about ten times. */
+  readonly declare?: boolean;
+}
+
+function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = false }: CompileMode): Compilation {
   const secure = splitSecurePart(loaded, given);
   const samples = readCalibrationSamples(loaded, given);
   const found = measureRanges(loaded, secure, samples, given);
@@ -69,6 +75,8 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions): Compilation
   const clientDecode =
     decoding.program && exportClientDecodeGraphs(loaded, passes.scheduled.client, decoding.program.contextLength);
   const plan = decoding.plan ?? planProgram(state.module, target.setting);
+  const { weights } = secure.public;
+  const publicRuns = { weights, inputs: found.publicInputs, untrained: loaded.surrogate.initial.length > 0 };
   const { manifest, files } = buildFiles({
     loaded,
     options,
@@ -80,6 +88,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions): Compilation
     choices,
     runs,
     published: published ?? [],
+    errors: declare ? declaredErrors(state.module, publicRuns) : new Map(),
     ...(wrap?.public && { wrap: wrap.public }),
   });
   auditFiles(files);

@@ -6,6 +6,7 @@ import type { Interval } from "../../ir/type.ts";
 import {
   beyondBoundsCode,
   boundsFrom,
+  type Calibration,
   checkCalibration,
   checkFinite,
   estimateWrap,
@@ -30,6 +31,8 @@ import type { SecurePart } from "./split-secure-part.ts";
 export interface MeasuredRanges extends PlannedBounds {
   /** How many runs were measured, and on what. */
   readonly runs: { readonly count: number; readonly drawn: boolean };
+  /** What the parties share in those runs with public weights; drawn within the bounds where nothing was measured. */
+  readonly publicInputs: readonly ReadonlyMap<ValueId, Tensor>[];
   /**
    * How likely a query wraps: measured with public weights, which may be published (absent where they say nothing of
    * the private ones), and with the private ones.
@@ -51,9 +54,25 @@ export function measureRanges(
   samples: readonly Sample[],
   options: Pick<ResolvedOptions, "calibration" | "target" | "interface">,
 ): MeasuredRanges {
-  const { calibration: wanted, target } = options;
-  const { ranges: file, margin } = wanted;
-  const { precision } = target;
+  const { runs, sources } = measure(loaded, secure, samples, options);
+  const planned = planFor(secure, sources, runs, options);
+  return {
+    ...planned,
+    runs: { count: runs.public.length, drawn: runs.drawn },
+    publicInputs: runs.public.length > 0 ? runs.public : drawnInputs(secure.public, planned.calibration),
+    ...wrapEstimates(planned.calibration, sources, loaded, options),
+  };
+}
+
+/** Runs the secure part with public weights and with private ones. */
+function measure(
+  loaded: LoadedModel,
+  secure: SecurePart,
+  samples: readonly Sample[],
+  options: Pick<ResolvedOptions, "calibration" | "target" | "interface">,
+): { readonly runs: Runs; readonly sources: RangeSources } {
+  const { ranges: file } = options.calibration;
+  const { precision } = options.target;
   const inFile = file === undefined ? undefined : givenBounds(file, loaded.imported, secure.public, precision);
   const given = withMakers(inFile, secure.public, options.interface.makers);
   const runs = runsOf(loaded, secure, samples, given, options);
@@ -63,31 +82,52 @@ export function measureRanges(
     ...(runs.public.length > 0 && { public: observe(secure.public, runs.public) }),
     private: observe(secure.private, runs.private),
   };
+  return { runs, sources };
+}
+
+/** Plans the bounds, and checks that the private weights keep them. */
+function planFor(
+  secure: SecurePart,
+  sources: RangeSources,
+  runs: Runs,
+  options: Pick<ResolvedOptions, "calibration" | "target">,
+): PlannedBounds {
+  const { ranges: file, margin } = options.calibration;
+  const { precision, preset } = options.target;
+  const formulas = Object.keys(preset?.rewrites ?? {}).length > 0 ? preset?.name : undefined;
   const at = (factor: number): PlannedBounds => planBounds(secure, sources, options, factor);
-  const planned = at(margin);
   // Inputs that are drawn reach the ends of their bounds: queries need no room beyond.
   const problemsAt = (factor: number, { calibration }: PlannedBounds): readonly Diagnostic[] =>
     checkCalibration(secure.private, {
-      ...{ calibration, measured: sources.private, room: runs.drawn ? 1 : roomForQueries(factor) },
+      ...{ calibration, measured: sources.private, room: runs.drawn ? 1 : roomForQueries(factor), preset: formulas },
     });
+  const planned = at(margin);
   const problems = problemsAt(margin, planned);
-  if (problems.length > 0) {
-    const fits = (factor: number): boolean => {
-      const wider = at(factor);
-      if (problemsAt(factor, wider).length > 0) return false;
-      return isAccepted(() => quantize(secure.private, { calibration: wider.calibration, precision }));
-    };
-    throw new DiagnosticError(adviseMargin(problems, margin, fits, file));
-  }
-  const found = { ...planned, runs: { count: runs.public.length, drawn: runs.drawn } };
-  if (!sources.public) return found;
-  const estimate = ({ peaks }: RunObservation): WrapEstimate => estimateWrap(peaks, planned.calibration);
-  const speaks = !wanted.publish && loaded.surrogate.initial.length === 0;
-  return {
-    ...found,
-    wrap: { ...(speaks && { public: estimate(sources.public) }), private: estimate(sources.private) },
+  if (problems.length === 0) return planned;
+  const fits = (factor: number): boolean => {
+    const wider = at(factor);
+    if (problemsAt(factor, wider).length > 0) return false;
+    return isAccepted(() => quantize(secure.private, { calibration: wider.calibration, precision }));
   };
+  throw new DiagnosticError(adviseMargin(problems, margin, fits, file));
 }
+
+/** How likely a query wraps, where runs were measured. */
+function wrapEstimates(
+  calibration: Calibration,
+  sources: RangeSources,
+  { surrogate }: LoadedModel,
+  { calibration: { publish = false } }: Pick<ResolvedOptions, "calibration">,
+): Pick<MeasuredRanges, "wrap"> {
+  if (!sources.public) return {};
+  const estimate = ({ peaks }: RunObservation): WrapEstimate => estimateWrap(peaks, calibration);
+  const speaks = !publish && surrogate.initial.length === 0;
+  return { wrap: { ...(speaks && { public: estimate(sources.public) }), private: estimate(sources.private) } };
+}
+
+/** Inputs within their bounds, where no run was needed to plan. */
+const drawnInputs = (state: SplitState, { ranges }: Calibration): readonly ReadonlyMap<ValueId, Tensor>[] =>
+  drawSamples(state.module, cutsOf(state), ranges) ?? [];
 
 /** Inputs of the secure part: those that a calibration sample gives, with public weights and with private ones. */
 interface Runs {

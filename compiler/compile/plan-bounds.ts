@@ -15,6 +15,7 @@ import {
   quantize,
   type RunObservation,
   tooWideCode,
+  withoutGuardedInner,
 } from "../../passes/4-quantize/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import type { ResolvedOptions } from "../load/index.ts";
@@ -42,13 +43,14 @@ export interface PlannedBounds {
 /** The bounds with this margin, and what they publish. @throws DiagnosticError MRL0669 where some are missing */
 export function planBounds(
   secure: SecurePart,
-  sources: RangeSources,
+  measured: RangeSources,
   {
     calibration: { inputMargin, floor, publish = false },
-    target: { precision, preset },
+    target: { precision, preset, guard },
   }: Pick<ResolvedOptions, "calibration" | "target">,
   margin: number,
 ): PlannedBounds {
+  const sources = guard ? withoutInner(secure, measured, guard.layers) : measured;
   const { given } = sources;
   const expanded = preset !== undefined && Object.keys(preset.rewrites).length > 0;
   const how = { margin, inputMargin, floor, expanded };
@@ -81,6 +83,21 @@ export function planBounds(
   const calibration = boundsFrom(secure.public, undefined, { ...how, ...proven, given: known });
   requireBounds(calibration);
   return { calibration, weights: weights.bounds, published: [...weights.published, ...published] };
+}
+
+/** What a guard cannot see is not measured either. */
+function withoutInner(
+  { public: { module } }: SecurePart,
+  sources: RangeSources,
+  layers: readonly string[],
+): RangeSources {
+  const without = <T extends Observation>(observed: T): T => withoutGuardedInner(module, observed, layers);
+  return {
+    ...sources,
+    given: sources.given && without(sources.given),
+    ...(sources.public && { public: without(sources.public) }),
+    private: without(sources.private),
+  };
 }
 
 /** Options under which interval analysis proves bounds. */

@@ -1,4 +1,4 @@
-import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
 import type {
   CalibrationOptions,
   CompileOptions,
@@ -50,10 +50,15 @@ export function resolveOptions(options: CompileOptions): {
   };
 }
 
-/** The options with defaults. @throws DiagnosticError with all problems of the options. */
+/** Values of options that do not exist, or do not go together: wrong usage, whatever the files hold. */
+export class OptionError extends DiagnosticError {
+  override readonly name = "OptionError";
+}
+
+/** The options with defaults. @throws OptionError with all problems of the options. */
 export function requireOptions(options: CompileOptions): ResolvedOptions {
   const { resolved, problems } = resolveOptions(options);
-  throwIfAny(problems);
+  if (problems.length > 0) throw new OptionError(problems);
   return resolved;
 }
 

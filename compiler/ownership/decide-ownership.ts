@@ -88,11 +88,15 @@ export function decideOwnership(model: OnnxModel, options: OwnershipOptions = {}
   return { catalog, labels: new Map(table.map(({ name, label }) => [name, label])), patterns, table, counterparts };
 }
 
+/** One that was merged into the model has no folder, and says so. */
+const ofAdapter = ({ folder }: LoraAdapter): string =>
+  `of the adapter ${folder.startsWith("merged into ") ? "" : "in "}${folder}`;
+
 /** Both matrices of every module: private, except an A that equals the public one it started from bit for bit. */
 function loraRecords({ adapter, baseAdapter }: OwnershipOptions): readonly OwnershipRecord[] {
   const starts = new Map(baseAdapter?.modules.map(({ module, a }) => [module, a]));
   return (adapter?.modules ?? []).flatMap(({ module, a }): OwnershipRecord[] => {
-    const why = `of the adapter ${adapter!.folder}`;
+    const why = ofAdapter(adapter!);
     const start = starts.get(module);
     const kept = start !== undefined && sameTensor(a, start);
     const name = `${module}.lora_A`;
@@ -118,7 +122,7 @@ function judgeWeight(
   const before = options.original?.get(weight.name);
   if (before) {
     counterparts.set(weight.name, { name: weight.name, tensor: before });
-    return { label: "server", why: `of the adapter ${options.adapter!.folder}, in place of the model's` };
+    return { label: "server", why: `${ofAdapter(options.adapter!)}, in place of the model's` };
   }
   // A pattern that matches everything also matches tables of positions: where the base has the same table, it belongs
   // to nobody.

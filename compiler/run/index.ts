@@ -1,6 +1,7 @@
 export { unlessAborted } from "./abort.ts";
 export { type ClientOptions, openClientExecutor } from "./client-executor.ts";
 export { type Evaluation, type EvaluationPrompt, evaluate, readEvaluationPrompts } from "./evaluate-build.ts";
+export { decodeFailure, encodeFailure, type FailureMessage } from "./failure-message.ts";
 export { type Forward, type GeneratedText, generate, textInputOf, tokenFeeds } from "./generate-text.ts";
 export {
   bothHalves,
@@ -12,7 +13,7 @@ export {
   type ReadShare,
   type Residues,
 } from "./handed-shares.ts";
-export { checkInputs, type InputsOf, readInputFiles } from "./input-files.ts";
+export { checkInputs, type InputFile, type InputsOf, inputFileOf, readInputFiles } from "./input-files.ts";
 export { InternalError } from "./internal-error.ts";
 export { loadMir } from "./load-mir.ts";
 export { type LocalGuard, openLocalGuard } from "./local-guard.ts";

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import { sameShape } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
@@ -9,17 +10,36 @@ type DeclaredInput = Manifest["inputs"][number];
 
 const isIntegerType = (dtype: Dtype): boolean => dtype.includes("int") || dtype === "bool";
 
+/** A file or folder with inputs; the name is absent where the files name their tensors. */
+export interface InputFile {
+  readonly name?: string;
+  readonly file: string;
+}
+
 /**
- * Reads the tensors of `name=file` arguments; a file that names its tensors needs no name before it.
+ * `name=file`, or a file alone. Names and paths may contain `=` as well: the name ends at the first one behind which a
+ * file exists, or at the first of all.
+ */
+export function inputFileOf(argument: string): InputFile {
+  const ends = [...argument.matchAll(/=/g)].map(({ index }) => index);
+  const split = (at: number): InputFile => ({ name: argument.slice(0, at), file: argument.slice(at + 1) });
+  const [first] = ends;
+  if (first === undefined) return { file: argument };
+  const named = ends.map(split).find(({ file }) => file !== "" && existsSync(file));
+  return named ?? (existsSync(argument) ? { file: argument } : split(first));
+}
+
+/**
+ * Reads the tensors of files; a file that names its tensors needs no name before it.
  * @throws DiagnosticError MRL0817 for a tensor that is given twice
  */
 export function readInputFiles(
-  given: readonly string[],
+  given: readonly (string | InputFile)[],
   tensors: ReadonlyMap<string, TypedTensor> = new Map(),
 ): ReadonlyMap<string, TypedTensor> {
   const entries = given.flatMap((argument): readonly (readonly [string, TypedTensor])[] => {
-    const [, name, file] = /^([^=]*)=(.*)$/.exec(argument) ?? [argument, undefined, argument];
-    const found = readInputTensors(file!);
+    const { name, file } = typeof argument === "string" ? inputFileOf(argument) : argument;
+    const found = readInputTensors(file);
     if (name === undefined) return [...found];
     const tensor = found.get(name) ?? (found.size === 1 ? [...found.values()][0] : undefined);
     return tensor ? [[name, tensor]] : [];

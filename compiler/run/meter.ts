@@ -110,6 +110,8 @@ export function watchMemory(everyMs = 20): MemoryWatch {
 /** A channel that samples the memory at every frame: between rounds no timer fires. */
 export const watchChannel = (channel: Channel, watch: MemoryWatch): Channel => ({
   peer: channel.peer,
+  left: channel.left,
+  ...(channel.link && { link: channel.link }),
   get sent() {
     return channel.sent;
   },

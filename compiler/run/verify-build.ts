@@ -5,7 +5,7 @@ import { keptOutputs } from "./handed-shares.ts";
 import { openLocal } from "./local-session.ts";
 import { openPlain, type PlainProgram } from "./plain.ts";
 
-/** Errors of one output over all runs, in its own units. */
+/** Errors of one output over all runs, in its own units. They follow from private weights: for the provider alone. */
 export interface VerifiedOutput {
   readonly output: string;
   /** Largest magnitude in float64. */
@@ -13,8 +13,12 @@ export interface VerifiedOutput {
   /** Largest difference of the secure run, and of the fixed-point interpreter, from float64. */
   readonly secureError: number;
   readonly plainError: number;
+  /** The error of the secure run as a part of the largest magnitude; absent where that is 0, or for integers. */
+  readonly relativeError?: number;
   /** Bound on both, from scales, protocols and depth; absent for an output that the client computes from a revealed one. */
   readonly declared?: number;
+  /** What the manifest declares to everybody, from public weights. */
+  readonly published?: number;
   /** For an output of integers: number of elements that differ, of so many. */
   readonly differing?: { readonly count: number; readonly of: number };
 }
@@ -60,8 +64,15 @@ export async function verifyBuild(
   const bounds = await declaredBy(plain, manifest, runs, declaredErrors);
   await plain.release();
   return [...found.values()].map((each) => {
-    const declared = each.differing ? undefined : bounds.get(each.output);
-    return declared === undefined ? each : { ...each, declared };
+    if (each.differing) return each;
+    const declared = bounds.get(each.output);
+    const published = manifest.errors?.find(({ tensor }) => tensor === each.output)?.declared;
+    return {
+      ...each,
+      ...(each.largest > 0 && { relativeError: each.secureError / each.largest }),
+      ...(declared !== undefined && { declared }),
+      ...(published !== undefined && { published }),
+    };
   });
 }
 

@@ -1,41 +1,63 @@
 import { counted } from "../../ir/counted.ts";
-import { SessionError, sessionError } from "../../runtime/core/index.ts";
-import { handshake, runDealer } from "../../runtime/session/index.ts";
-import { assertTrafficPredicted, expectedTraffic, meterTraffic } from "../run/index.ts";
+import { type SessionError, sessionError } from "../../runtime/core/index.ts";
+import { handshake } from "../../runtime/session/index.ts";
+import type { Channel } from "../../runtime/transport/index.ts";
+import { assertTrafficPredicted, meterTraffic } from "../run/index.ts";
+import { type Admission, createAdmission, type Turn } from "./admission.ts";
+import { type DealerJob, type DealtSession, dealerWork } from "./dealer-work.ts";
 import { createPairing, type PartyPair } from "./pairing.ts";
 import { receiveProgram } from "./program-frame.ts";
+import { defaultProgramLimits, type ProgramLimits } from "./program-plan.ts";
 import { type Service, type ServiceOptions, shortSessionId, startService } from "./service.ts";
+import { limitsOf, type ServiceLimits } from "./service-limits.ts";
 import { connectionPurposes, handshakeFields, pairingTimeoutMs } from "./session-agreement.ts";
+import { guardSession } from "./session-guard.ts";
+import { createSessionPool, inlinePool, reasonOf, type SessionPool } from "./session-pool.ts";
 
-const maxWaiting = 64;
-
-export interface DealerOptions extends ServiceOptions {
+export interface DealerOptions extends ServiceOptions, Partial<ProgramLimits> {
   /** Milliseconds that a party waits for the other one of its session. */
   readonly pairingMs?: number;
-  /** Limit on the bytes of correlations for one query of a server's program; default 4 GB. */
-  readonly maxDealtBytes?: number;
 }
 
-/** Starts the dealer. It pairs the two parties of each session and deals for them; it keeps nothing between sessions. */
+interface Dealer {
+  readonly log: (line: string) => void;
+  readonly limits: ServiceLimits;
+  readonly programLimits: ProgramLimits;
+  readonly admission: Admission;
+  readonly pool: SessionPool;
+}
+
+/** Starts the dealer. It pairs the two parties of each session and deals for them; it keeps nothing of a session. */
 export async function startDealer(options: DealerOptions): Promise<Service> {
-  const { pairingMs = pairingTimeoutMs } = options;
+  const { pairingMs = pairingTimeoutMs, log } = options;
+  const limits = limitsOf(options.limits);
+  const dealer: Dealer = {
+    log,
+    limits,
+    programLimits: programLimitsOf(options),
+    admission: createAdmission(limits, "dealer"),
+    pool: limits.workers > 0 ? createSessionPool({ kind: "dealer" }, limits.workers) : inlinePool(dealerWork()),
+  };
   const pairing = createPairing({
     timeoutMs: pairingMs,
-    most: maxWaiting,
+    most: limits.maxSessions + limits.maxWaiting,
     onAlone: (session, channel) => {
       const missing = channel.peer === "client" ? "server" : "client";
-      options.log(`session ${shortSessionId(session)}: the ${missing} did not come`);
+      log(`session ${shortSessionId(session)}: the ${missing} did not come`);
       const doing = "waiting for the other party";
       void channel.close(sessionError("timeout", { peer: missing, seconds: pairingMs / 1000, doing }));
     },
   });
+  const identities = new WeakMap<Channel, string>();
   const service = await startService(
     options,
+    limits,
     ["client", "server"],
     connectionPurposes.correlations,
-    async (channel, session) => {
+    async ({ channel, session, identity }) => {
+      identities.set(channel, identity);
       const pair = pairing.join(session, channel);
-      if (pair) await serveSession(pair, session, options);
+      if (pair) await serveSession(dealer, pair, session, identities.get(pair.server)!);
     },
   );
   return {
@@ -43,24 +65,60 @@ export async function startDealer(options: DealerOptions): Promise<Service> {
     close: async () => {
       pairing.close();
       await service.close();
+      await dealer.pool.close();
     },
   };
 }
 
-async function serveSession(pair: PartyPair, session: string, { log, maxDealtBytes }: DealerOptions): Promise<void> {
-  try {
-    const { agreement, programs } = await receiveProgram(pair.server, maxDealtBytes);
-    const mine = handshakeFields(agreement, "dealer", session);
-    // Each party compares its program's hash with that of the received text: unless all agree, the dealer deals nothing.
-    await Promise.all([handshake(pair.server, mine), handshake(pair.client, mine)]);
-    const [program, next, ...windows] = programs;
-    const { queries, asked } = await runDealer(program, pair, next, windows);
-    assertTrafficPredicted(expectedTraffic(programs, asked), [], [meterTraffic("dealer", [pair.client, pair.server])]);
-    log(`session ${shortSessionId(session)}: dealt for ${counted(queries, "query", "queries")} of ${program.name}`);
-    await Promise.all([pair.client.close(), pair.server.close()]);
-  } catch (error) {
-    const reason = error instanceof SessionError ? error : undefined;
+const programLimitsOf = (given: Partial<ProgramLimits>): ProgramLimits =>
+  Object.fromEntries(
+    Object.entries(defaultProgramLimits).map(([name, fallback]) => [
+      name,
+      given[name as keyof ProgramLimits] ?? fallback,
+    ]),
+  ) as unknown as ProgramLimits;
+
+/** Deals for one session. It counts for the server, whose program it runs. */
+async function serveSession(dealer: Dealer, pair: PartyPair, session: string, identity: string): Promise<void> {
+  const stop = async (reason?: SessionError): Promise<void> => {
     await Promise.all([pair.client.close(reason), pair.server.close(reason)]);
+  };
+  try {
+    const left = Promise.race([pair.client.left, pair.server.left]);
+    const turn = await dealer.admission.enter({ identity, left, drop: (reason) => void stop(reason) });
+    const dealt = await dealFor(dealer, pair, session, turn, stop);
+    const counts = counted(dealt.queries, "query", "queries");
+    dealer.log(`session ${shortSessionId(session)}: dealt for ${counts} of ${dealt.program}`);
+    await stop();
+  } catch (error) {
+    await stop(reasonOf(error));
     throw error;
+  }
+}
+
+async function dealFor(
+  { limits, programLimits, admission, pool }: Dealer,
+  pair: PartyPair,
+  session: string,
+  turn: Turn,
+  stop: (reason: SessionError) => void,
+): Promise<DealtSession> {
+  const guard = guardSession(limits, admission, turn, stop);
+  try {
+    const [client, server] = [guard.around(pair.client, true), guard.around(pair.server, true)];
+    const { agreement, texts } = await receiveProgram(server, programLimits.maxProgramBytes);
+    const mine = handshakeFields(agreement, "dealer", session);
+    const dealt = await pool.run<DealtSession>({ texts, limits: programLimits } satisfies DealerJob, {
+      channels: { client, server },
+      onCompute: guard.onCompute,
+      // Each party compares its program's hash with that of the received text: unless all agree, nothing is dealt.
+      ask: async () => {
+        await Promise.all([handshake(server, mine), handshake(client, mine)]);
+      },
+    });
+    assertTrafficPredicted(dealt.expected, [], [meterTraffic("dealer", [pair.client, pair.server])]);
+    return dealt;
+  } finally {
+    guard.end();
   }
 }

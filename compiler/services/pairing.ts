@@ -1,4 +1,4 @@
-import { sessionError } from "../../runtime/core/index.ts";
+import { type Role, type SessionError, sessionError } from "../../runtime/core/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 
 export interface PartyPair {
@@ -9,9 +9,11 @@ export interface PartyPair {
 export interface Pairing {
   /**
    * Returns the pair to the party that completes it, and undefined to the one that came first.
-   * @throws SessionError wrongSession where the role is taken, or too many parties wait
+   * @throws SessionError wrongSession where the role is taken
    */
   readonly join: (session: string, channel: Channel) => PartyPair | undefined;
+  /** Parties that wait. */
+  readonly size: () => number;
   /** Closes the connections of all parties that wait. */
   readonly close: () => void;
 }
@@ -21,40 +23,67 @@ interface WaitingParty {
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
-/** Pairs the two parties of a session at the dealer. It limits the number of parties that wait, and how long they do. */
+/**
+ * Pairs the two parties of a session at the dealer. A party waits until the other comes, until its time is over, or until
+ * it leaves. Each role has room of its own, so that no client takes a server's; where it is full, the party that waits
+ * longest makes room, since a party whose peer is on its way waits for a moment only.
+ */
 export function createPairing(options: {
   readonly timeoutMs: number;
+  /** Parties of one role that may wait. */
   readonly most: number;
   readonly onAlone: (session: string, channel: Channel) => void;
+  /** A party that made room for another, and left with this reason. */
+  readonly onCrowded?: (reason: SessionError) => void;
 }): Pairing {
-  const waiting = new Map<string, WaitingParty>();
-  const roleKey = (session: string, role: string): string => `${role} ${session}`;
+  const waiting = new Map<string, Map<string, WaitingParty>>();
+  const ofRole = (role: Role): Map<string, WaitingParty> => {
+    const found = waiting.get(role) ?? new Map<string, WaitingParty>();
+    waiting.set(role, found);
+    return found;
+  };
+  const take = (role: Role, session: string): Channel | undefined => {
+    const found = ofRole(role).get(session);
+    ofRole(role).delete(session);
+    clearTimeout(found?.timer);
+    return found?.channel;
+  };
+  const makeRoom = (role: Role): void => {
+    const [longest] = ofRole(role).keys();
+    if (longest === undefined || ofRole(role).size < options.most) return;
+    const facts = { peer: "dealer", reason: `too many ${role}s wait for their peers`, seconds: 1 };
+    const reason = sessionError("busy", facts, { retryAfterSeconds: 1 });
+    void take(role, longest)?.close(reason);
+    options.onCrowded?.(reason);
+  };
   return {
     join: (session, channel) => {
-      const other = channel.peer === "client" ? "server" : "client";
-      const found = waiting.get(roleKey(session, other));
-      if (found) {
-        clearTimeout(found.timer);
-        waiting.delete(roleKey(session, other));
-        return { [channel.peer]: channel, [other]: found.channel } as unknown as PartyPair;
-      }
-      const key = roleKey(session, channel.peer);
-      if (waiting.has(key) || waiting.size >= options.most) {
-        throw sessionError("wrongSession", { peer: channel.peer, mine: "no free slot", theirs: "one party too many" });
-      }
+      const { peer } = channel;
+      const other = peer === "client" ? "server" : "client";
+      const found = take(other, session);
+      if (found) return { [peer]: channel, [other]: found } as unknown as PartyPair;
+      if (ofRole(peer).has(session))
+        throw sessionError("wrongSession", { peer, mine: "no free slot", theirs: "one party too many" });
+      makeRoom(peer);
       const timer = setTimeout(() => {
-        waiting.delete(key);
+        take(peer, session);
         options.onAlone(session, channel);
       }, options.timeoutMs);
-      waiting.set(key, { channel, timer });
+      ofRole(peer).set(session, { channel, timer });
+      void channel.left.then(() => {
+        if (ofRole(peer).get(session)?.channel === channel) take(peer, session);
+      });
       return undefined;
     },
+    size: () => [...waiting.values()].reduce((sum, { size }) => sum + size, 0),
     close: () => {
-      for (const { channel, timer } of waiting.values()) {
-        clearTimeout(timer);
-        void channel.close();
+      for (const parties of waiting.values()) {
+        for (const { channel, timer } of parties.values()) {
+          clearTimeout(timer);
+          void channel.close();
+        }
+        parties.clear();
       }
-      waiting.clear();
     },
   };
 }

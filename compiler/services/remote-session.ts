@@ -1,15 +1,13 @@
 import { type Role, SessionError } from "../../runtime/core/index.ts";
 import {
   createPredictor,
-  handshake,
   openClient,
   prefillStart,
   type QueryPosition,
   sessionPrograms,
 } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
-import { connect, type Identity } from "../../runtime/transport/node/index.ts";
-import { type PartyBuild, partyLabels, sessionOptions } from "../build/index.ts";
+import { partyLabels, sessionOptions } from "../build/index.ts";
 import {
   assertTrafficPredicted,
   type ClampedValues,
@@ -34,15 +32,9 @@ import {
   watchMemory,
 } from "../run/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
-import type { Endpoint } from "./service.ts";
-import { agreementOf, connectionPurposes, handshakeFields, newSessionId } from "./session-agreement.ts";
+import { type OtherParties, reachParties } from "./reach-parties.ts";
 
-export interface RemoteOptions extends ClientOptions {
-  readonly part: PartyBuild;
-  readonly identity: Identity;
-  readonly server: Endpoint;
-  readonly dealer: Endpoint;
-}
+export interface RemoteOptions extends ClientOptions, OtherParties {}
 
 type NamedTensors = ReadonlyMap<string, TypedTensor>;
 
@@ -91,32 +83,21 @@ export interface RemoteSession {
   readonly abandon: (cause?: unknown) => Promise<void>;
 }
 
-export async function openRemoteSession({
-  part,
-  identity,
-  server,
-  dealer,
-  clamp = false,
-}: RemoteOptions): Promise<RemoteSession> {
+export async function openRemoteSession({ clamp = false, ...parties }: RemoteOptions): Promise<RemoteSession> {
+  const { part } = parties;
   const opening = sessionOptions(part);
   const programs = sessionPrograms(opening);
   const predicted = createPredictor(programs);
   const watch = watchMemory();
   const executor = await openClientExecutor(part, { clamp });
   const channels: Channel[] = [];
-  const session = newSessionId();
-  const reach = async (expect: "server" | "dealer", endpoint: Endpoint, purpose: string): Promise<Channel> => {
-    const channel = watchChannel(await connect({ ...endpoint, identity, expect, purpose, session }), watch);
-    channels.push(channel);
-    return channel;
-  };
+  let isAbandoned = false;
+  let session = "";
   const open = async () => {
-    const atServer = await reach("server", server, connectionPurposes.online);
-    const atDealer = await reach("dealer", dealer, connectionPurposes.correlations);
-    const mine = handshakeFields(agreementOf(part), "client", session);
-    await handshake(atServer, mine);
-    await handshake(atDealer, mine);
-    return openClient({ ...opening, peer: atServer, dealer: atDealer });
+    const watched = (channel: Channel): Channel => watchChannel(channel, watch);
+    const reached = await reachParties(parties, channels, watched, () => isAbandoned);
+    session = reached.session;
+    return openClient({ ...opening, peer: reached.server, dealer: reached.dealer });
   };
   let party: Awaited<ReturnType<typeof open>> | undefined;
   const positions: QueryPosition[] = [];
@@ -156,6 +137,7 @@ export async function openRemoteSession({
       return { predicted: total, measured, queries: positions.length };
     },
     abandon: async (cause) => {
+      isAbandoned = true;
       watch.stop();
       const reason = cause instanceof SessionError ? cause : undefined;
       await Promise.all(channels.map((channel) => channel.close(reason)));

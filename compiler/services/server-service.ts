@@ -1,29 +1,33 @@
 import { counted } from "../../ir/counted.ts";
-import { SessionError, sessionError } from "../../runtime/core/index.ts";
-import {
-  handshake,
-  openServer,
-  type QueryPosition,
-  type ServerInputs,
-  sessionPrograms,
-} from "../../runtime/session/index.ts";
+import { type SessionError, sessionError } from "../../runtime/core/index.ts";
+import { type HandshakeFields, handshake, type ServerInputs } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 import { connect } from "../../runtime/transport/node/index.ts";
-import { loadPartyBuild, type PartyBuild, sessionOptions } from "../build/index.ts";
+import { loadPartyBuild, type PartyBuild } from "../build/index.ts";
 import {
   assertTrafficPredicted,
-  expectedTraffic,
   meterTraffic,
   openServerExecutor,
   type Residues,
   revealedToServer,
   type ServerExecutor,
-  setupRounds,
 } from "../run/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
+import { type Admission, createAdmission } from "./admission.ts";
 import { sendProgram } from "./program-frame.ts";
-import { type Endpoint, type Service, type ServiceOptions, shortSessionId, startService } from "./service.ts";
-import { agreementOf, connectionPurposes, handshakeFields } from "./session-agreement.ts";
+import { type ServedSession, type ServerQuestion, workOf } from "./server-work.ts";
+import {
+  type Arrival,
+  type Endpoint,
+  type Service,
+  type ServiceOptions,
+  shortSessionId,
+  startService,
+} from "./service.ts";
+import { limitsOf, type ServiceLimits } from "./service-limits.ts";
+import { agreementOf, connectionPurposes, handshakeFields, pairingTimeoutMs } from "./session-agreement.ts";
+import { guardSession, type SessionGuard } from "./session-guard.ts";
+import { createSessionPool, inlinePool, reasonOf, type SessionPool } from "./session-pool.ts";
 
 export interface ServerOptions extends ServiceOptions {
   readonly dir: string;
@@ -62,71 +66,125 @@ type NamedTensors = ReadonlyMap<string, TypedTensor>;
 
 /** The server waits this long for a dealer that is restarting. */
 const dealerGraceMs = 2_000;
+/** And this long for its turn at a dealer that has other sessions to deal for. */
+const dealerTurnMs = 600_000;
+
+/** What all sessions of a running server have in common. */
+interface Server {
+  readonly part: PartyBuild;
+  readonly executor: ServerExecutor;
+  readonly limits: ServiceLimits;
+  readonly admission: Admission;
+  readonly pool: SessionPool;
+  readonly options: ServerOptions;
+}
 
 /** Starts the owner of the weights. It answers clients, one session per connection. */
 export async function startServer(options: ServerOptions): Promise<Service> {
-  const part = await loadPartyBuild(options.dir, "server", options.adapter);
+  const { dir, adapter } = options;
+  const part = await loadPartyBuild(dir, "server", adapter);
   const executor = await openServerExecutor(part, { clamp: options.clamp ?? false });
   if (options.inputs?.constant) await executor.prepare(options.inputs.constant);
-  const service = await startService(options, ["client"], connectionPurposes.online, (client, session) =>
-    serveClient(part, executor, client, session, options),
+  const limits = limitsOf(options.limits);
+  const admission = createAdmission(limits, "server");
+  const source = { kind: "server", dir, ...(adapter !== undefined && { adapter }) } as const;
+  const pool = limits.workers > 0 ? createSessionPool(source, limits.workers) : inlinePool(workOf(part));
+  const server: Server = { part, executor, limits, admission, pool, options };
+  const service = await startService(options, limits, ["client"], connectionPurposes.online, (arrival) =>
+    serveClient(server, arrival),
   );
   return {
     ...service,
     close: async () => {
       await service.close();
+      await pool.close();
       await executor.release();
     },
   };
 }
 
-async function serveClient(
-  part: PartyBuild,
-  executor: ServerExecutor,
+/** Serves a client that has come: its turn comes first, then the dealer, then the queries. */
+async function serveClient(server: Server, { channel: client, session, identity }: Arrival): Promise<void> {
+  const { part, admission, limits, options } = server;
+  const links: Channel[] = [client];
+  const stop = async (reason?: SessionError): Promise<void> => {
+    await Promise.all(links.map((link) => link.close(reason)));
+  };
+  let guard: SessionGuard | undefined;
+  try {
+    const mine = handshakeFields(agreementOf(part), "server", session);
+    await handshake(client, mine, {
+      timeoutMs: pairingTimeoutMs,
+      beforeAnswer: async () => {
+        const drop = (reason: SessionError): void => void stop(reason);
+        const turn = await admission.enter({ identity, left: client.left, drop });
+        guard = guardSession(limits, admission, turn, drop);
+      },
+    });
+    const dealer = await reachDealer(server, client, session, mine);
+    links.push(dealer);
+    const { queries, rounds, expected } = await server.pool.run<ServedSession>(undefined, {
+      channels: { client: guard!.around(client, true), dealer: guard!.around(dealer, false) },
+      onCompute: guard!.onCompute,
+      ask: (question) => answerOwnWork(server, session, question as ServerQuestion),
+    });
+    assertTrafficPredicted(expected, [rounds], [meterTraffic("server", [client, dealer])]);
+    options.log(`session ${shortSessionId(session)}: answered ${counted(queries, "query", "queries")}`);
+    await stop();
+  } catch (error) {
+    await stop(reasonOf(error));
+    throw error;
+  } finally {
+    guard?.end();
+  }
+}
+
+/** Connects to the dealer, and waits there for the session's turn as long as the client does. */
+async function reachDealer(
+  { part, options }: Server,
   client: Channel,
   session: string,
-  options: ServerOptions,
-): Promise<void> {
+  mine: HandshakeFields,
+): Promise<Channel> {
   const { mir, decodeMir, bucketMirs } = part;
-  const opening = sessionOptions(part);
-  const { dealer: endpoint, identity, log } = options;
-  let dealer: Channel | undefined;
+  const { dealer: endpoint, identity } = options;
+  const purpose = connectionPurposes.correlations;
+  const dealer = await connect({
+    ...endpoint,
+    patienceMs: dealerGraceMs,
+    identity,
+    expect: "dealer",
+    purpose,
+    session,
+  });
   try {
-    const agreement = agreementOf(part);
-    const mine = handshakeFields(agreement, "server", session);
-    await handshake(client, mine);
-    const purpose = connectionPurposes.correlations;
-    const patience = { patienceMs: dealerGraceMs };
-    dealer = await connect({ ...endpoint, ...patience, identity, expect: "dealer", purpose, session });
-    await sendProgram(dealer, agreement, mir, decodeMir === undefined ? [] : [decodeMir, ...bucketMirs]);
-    await handshake(dealer, mine);
-    const party = await openServer({ ...opening, peer: client, dealer });
-    const positions: QueryPosition[] = [];
-    let rounds = setupRounds;
-    let asked: AskedQuery = { session, query: 0 };
-    const inputs: ServerInputs = ({ query, record, shares }) => {
-      asked = { session, query, ...(record !== undefined && { record }), ...(shares && { shares }) };
-      return ownInputs(asked, executor, options);
-    };
-    for (let result = await party.serve(inputs); result; result = await party.serve(inputs)) {
-      const outputs = revealedToServer(part, result.outputs);
-      if (outputs.size + result.residues.size > 0)
-        options.onAnswer?.({ ...asked, query: positions.length }, outputs, result.residues);
-      positions.push(result.at);
-      rounds += result.rounds;
-    }
-    assertTrafficPredicted(
-      expectedTraffic(sessionPrograms(opening), positions),
-      [rounds],
-      [meterTraffic("server", [client, dealer])],
-    );
-    log(`session ${shortSessionId(session)}: answered ${counted(positions.length, "query", "queries")}`);
-    await Promise.all([client.close(), dealer.close()]);
+    await sendProgram(dealer, agreementOf(part), mir, decodeMir === undefined ? [] : [decodeMir, ...bucketMirs]);
+    let isReached = false;
+    // A client that leaves may have said why; until its session begins it has nothing else to say.
+    const gone = client.left.then(() => (isReached ? undefined : client.receive({ exactBytes: 0 })));
+    await Promise.race([handshake(dealer, mine, { timeoutMs: dealerTurnMs }), gone]);
+    isReached = true;
+    return dealer;
   } catch (error) {
-    const reason = error instanceof SessionError ? error : undefined;
-    await Promise.all([client.close(reason), dealer?.close(reason)]);
+    await dealer.close(reasonOf(error));
     throw error;
   }
+}
+
+/** What only this thread has: the server's own inputs, and whoever wants the outputs. */
+async function answerOwnWork(
+  { part, executor, options }: Server,
+  session: string,
+  question: ServerQuestion,
+): Promise<unknown> {
+  const { query = 0, record, shares } = question.asked ?? {};
+  const subject = { ...(record !== undefined && { record }), ...(shares && { shares }) };
+  const asked: AskedQuery = { session, query, ...subject };
+  if (question.kind === "inputs") return await ownInputs(asked, executor, options);
+  const { outputs: integers, residues } = question.result;
+  const outputs = revealedToServer(part, integers);
+  if (outputs.size + residues.size > 0) options.onAnswer?.({ ...asked, query: question.query }, outputs, residues);
+  return undefined;
 }
 
 /** The server's integers for a query. Why there are none, is for the server alone to know. */

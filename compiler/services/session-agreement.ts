@@ -6,7 +6,7 @@ import { type PartyBuild, sha256 } from "../build/index.ts";
 /** Purposes of connections, as the greeting names them. */
 export const connectionPurposes = { online: "online", correlations: "correlations", probe: "probe" } as const;
 
-/** How long a party waits for another one to connect, to send its program, or to plan it. */
+/** How long a party waits for another one to connect, or to send its program. */
 export const pairingTimeoutMs = 30_000;
 
 /** A fresh session id of 128 random bits; the client draws it. */

@@ -1,5 +1,5 @@
 import type { Diagnostic } from "../diagnostic.ts";
-import { resultType } from "../infer.ts";
+import { exactScale, resultType, scaleOf } from "../infer.ts";
 import { canFlowTo } from "../label.ts";
 import { needsProtocol } from "../registry.ts";
 import { printElement } from "../text/print.ts";
@@ -42,7 +42,29 @@ function agreement(known: TypedOp): readonly Diagnostic[] {
   return found;
 }
 
-function elements({ result, at, op, def, operands }: TypedOp, derived: TensorType): readonly Diagnostic[] {
+/**
+ * The scale of a result is the one that its operands give, whichever protocol computes it: a protocol chooses rings, and
+ * a wrong scale is a wrong answer in silence. What moves, selects or adds integers keeps their scale. A product with a
+ * public or private number has the sum of both, and one of two shared values at most that.
+ */
+function protocolScale({ result, at, op, def, operands }: TypedOp): readonly Diagnostic[] {
+  const { element } = result;
+  const counted = operands.filter((_, index) => !def.selectors?.includes(index));
+  if (!isFixed(element) || def.element || !counted.every((operand) => isFixed(operand.element))) return [];
+  const exact = exactScale(
+    def,
+    operands.map((operand) => scaleOf(operand.element)),
+  );
+  const isProduct = def.linear === "each";
+  const mayDrop = isProduct && counted.filter(({ label }) => label === "shared").length > 1;
+  if (mayDrop ? element.scale <= exact : element.scale === exact) return [];
+  if (!isProduct && def.fixed !== "integers") return [];
+  const message = `${op.name}: expected ${mayDrop ? "at most " : ""}${exact} fractional bits, as the operands give, found ${element.scale}`;
+  return [{ code: "MRL0347", message, at }];
+}
+
+function elements(known: TypedOp, derived: TensorType): readonly Diagnostic[] {
+  const { result, at, op, def, operands } = known;
   const [wanted, found] = [derived.element, result.element];
   const say = (code: string): readonly Diagnostic[] => [
     { code, message: `${op.name}: expected element ${printElement(wanted)}, found ${printElement(found)}`, at },
@@ -58,7 +80,7 @@ function elements({ result, at, op, def, operands }: TypedOp, derived: TensorTyp
     return [{ code: "MRL0343", message: `${op.name}: expected operands of one scale, found ${unequal}`, at }];
   }
   if (wanted.scale !== found.scale) return say("MRL0343");
-  return [];
+  return protocolScale(known);
 }
 
 /** Rings agree from 5-select on, which plans them. Before, each value has the smallest ring that holds it. */

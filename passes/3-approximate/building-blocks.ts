@@ -161,7 +161,7 @@ const refuseMask = (op: Op): never =>
     code: "MRL0495",
     message: "expected attention without an added mask, found one: the softmax of this preset is not defined for it",
     at: op.origin || `%${op.result}`,
-    help: "export the model with a causal mask or without padding, or compile with --preset marill or crypten",
+    help: "compile with --preset marill, or export the model with a causal mask or without padding",
   });
 
 /** The mean along the last axis. */

@@ -15,6 +15,8 @@ export interface CalibrationCheck {
   readonly measured: RunObservation;
   /** See `roomForQueries`. */
   readonly room: number;
+  /** The preset whose formulas stand for functions. */
+  readonly preset?: string | undefined;
 }
 
 /**
@@ -24,14 +26,14 @@ export interface CalibrationCheck {
  */
 export function checkCalibration(
   secure: PassState,
-  { calibration, measured, room }: CalibrationCheck,
+  { calibration, measured, room, preset }: CalibrationCheck,
 ): readonly Diagnostic[] {
   const heavy = weightsBeyond(secure, calibration.ranges);
   // All other violations follow from these.
   if (heavy.length > 0) return heavy;
   const ops = new Map(opsOf(secure.module).map((op) => [op.result, op]));
   const placeOf = (id: ValueId): string => ops.get(id)?.origin || `%${id}`;
-  if (measured.undefinedAt !== undefined) return [undefinedValue(measured.undefinedAt, placeOf)];
+  if (measured.undefinedAt !== undefined) return [undefinedValue(measured.undefinedAt, placeOf, preset)];
   const values = [...measured.values].flatMap(([id, found]): Excess[] => {
     const bounds = calibration.ranges.get(id);
     const isWeight = Object.hasOwn(secure.module.params, id);
@@ -111,12 +113,20 @@ const shown = ({ lo, hi }: Interval): string => `[${short(lo)}, ${short(hi)}]`;
 
 const short = (x: number): string => `${Number(x.toPrecision(4))}`;
 
-const undefinedValue = (id: ValueId, placeOf: (id: ValueId) => string): Diagnostic => ({
+/** The formulas of a preset hold where their publication needs them: an exponential of a mask of −10000 overflows. */
+const undefinedValue = (id: ValueId, placeOf: (id: ValueId) => string, preset?: string): Diagnostic => ({
   code: "MRL0507",
   message: `%${id}: expected numbers with the private weights on the calibration inputs, found NaN`,
   at: placeOf(id),
-  because: ["a quotient by 0, or a norm of equal elements without an epsilon, has no value on shares either"],
-  help: "remove the samples for which the model is undefined, or repair the node",
+  ...(preset === undefined
+    ? {
+        because: ["a quotient by 0, or a norm of equal elements without an epsilon, has no value on shares either"],
+        help: "remove the samples for which the model is undefined, or repair the node",
+      }
+    : {
+        because: [`the formulas of --preset ${preset} have no value so far from where they approximate a function`],
+        help: "compile with --preset marill, whose functions hold for all values in their bounds; where a mask of padding is the cause, --fix <mask>=1 serves text without padding",
+      }),
 });
 
 /** Private weights that leave the range that every private weight gets, whatever it holds. */

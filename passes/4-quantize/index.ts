@@ -81,6 +81,7 @@ function tooWide(module: Module): readonly Diagnostic[] {
 export { boundsFrom, type CalibrateOptions, calibrate, overlay } from "./calibrate.ts";
 export type { Calibration, Observation } from "./calibration-types.ts";
 export { beyondBoundsCode, checkCalibration } from "./check-calibration.ts";
+export { withoutGuardedInner } from "./guarded-inner.ts";
 export { hasInnerRange, type InnerRange } from "./inner-ranges.ts";
 export { analyzeRanges } from "./interval-analysis.ts";
 export { observe, type RunObservation } from "./observe.ts";

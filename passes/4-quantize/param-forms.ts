@@ -98,7 +98,7 @@ export function unfitWeights(weights: readonly UnfitWeight[]): readonly Diagnost
         ...(left > 0 ? [`and ${left} more`] : []),
         "the bound follows from public numbers: one that follows the weight would reveal something about it",
       ],
-      help: `publish powers of two above the weights: --publish-ranges; or widen the bounds of all and lower their fractional bits: --precision weight=${bits}`,
+      help: `publish powers of two above the weights: --publish-ranges${bits < 1 ? "" : `; or widen the bounds of all and lower their fractional bits: --precision weight=${bits}`}`,
     },
   ];
 }

@@ -124,7 +124,10 @@ export function ruleOf(op: Op, at: readonly (number | undefined)[], walk: ScaleS
   const isExact = def.linear === "each" && at.some((scale) => scale === undefined);
   if (wanted === precision.activation || isExact) return rule;
   const held = rule.operands.map((scale, index) => (at[index] === undefined ? undefined : scale));
-  return { ...rule, result: def.scales(held, attrs, { ...precision, activation: wanted }, known).result };
+  const raised = def.scales(held, attrs, { ...precision, activation: wanted }, known);
+  if (def.linear !== "joint") return { ...rule, result: raised.result };
+  // What is moved, selected or added has one scale with the result: a param has it, whoever looks it up.
+  return { ...raised, operands: rule.operands.map((scale, k) => (at[k] === undefined ? raised.operands[k]! : scale)) };
 }
 
 const unbounded: Interval = { lo: -Infinity, hi: Infinity };

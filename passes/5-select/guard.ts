@@ -1,4 +1,5 @@
 import { type Diagnostic, fail } from "../../ir/diagnostic.ts";
+import { layerMatcher, layerNames } from "../../ir/layer-patterns.ts";
 import { type Module, type Op, opsOf, type Value, type ValueId } from "../../ir/module.ts";
 import { createNames } from "../../ir/names.ts";
 import { opDef, resultRange } from "../../ir/registry.ts";
@@ -91,9 +92,6 @@ function keepsBounds(
   return proven.lo >= allowed.lo && proven.hi <= allowed.hi;
 }
 
-const globOf = (pattern: string): RegExp =>
-  new RegExp(`^${pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);
-
 /** Guarded values of the layers that the user named. @throws DiagnosticError MRL0657 for a name without any */
 export function chosenValues(
   module: Module,
@@ -101,10 +99,10 @@ export function chosenValues(
   layers: readonly string[],
 ): readonly ValueId[] {
   const makers = producersOf(opsOf(module));
-  const names = (id: ValueId): readonly string[] => [id, `%${id}`, makers.get(id)?.origin ?? ""];
+  const names = (id: ValueId): readonly string[] => layerNames(id, makers.get(id));
   const matching = layers.map((pattern) => {
-    const glob = globOf(pattern === "all" ? "*" : pattern);
-    return values.filter((id) => names(id).some((name) => glob.test(name)));
+    const matches = layerMatcher(pattern);
+    return values.filter((id) => matches(names(id)));
   });
   const empty = layers.find((_, k) => matching[k]!.length === 0);
   if (empty !== undefined) fail(nothingToGuard(empty, [...new Set(values.map((id) => names(id)[2] || `%${id}`))]));

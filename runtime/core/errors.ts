@@ -41,8 +41,8 @@ const causes = {
   },
   programTooCostly: {
     code: "MRL0709",
-    says: "the {peer}'s program takes {found} bytes of correlations per query, but this dealer provides at most {expected}",
-    help: "start the dealer with a larger --max-bytes if this {peer} may request that much",
+    says: "the {peer}'s program takes {found} {what}, but this dealer provides at most {expected}",
+    help: "start the dealer with a larger {option} if this {peer} may request that much",
   },
   wrongVersion: {
     code: "MRL0710",
@@ -149,6 +149,16 @@ const causes = {
     says: "cannot listen at {where}: {reason}",
     help: "choose another port, or stop the program that listens there",
   },
+  busy: {
+    code: "MRL0740",
+    says: "the {peer} has no room for this session now: {reason}",
+    help: "ask again in about {seconds} s; query and generate do so by themselves, as long as --patience allows",
+  },
+  sessionLimit: {
+    code: "MRL0741",
+    says: "the session exceeds a limit of this service: {what}",
+    help: "ask less in one session, or raise the limit: {option}",
+  },
 } as const satisfies Record<string, { code: string; says: string; help: string }>;
 
 export type SessionCause = keyof typeof causes;
@@ -160,6 +170,8 @@ export interface SessionErrorDetails {
   readonly help?: string;
   /** Code that the peer sent, if the peer stopped the session. */
   readonly peerCode?: string;
+  /** When to ask again, of a service that is busy: ours, or the peer that stopped the session. */
+  readonly retryAfterSeconds?: number;
 }
 
 const fill = (text: string, facts: Readonly<Record<string, string | number>>): string =>
@@ -181,6 +193,10 @@ export function describeCode(code: string): string {
   return `${code} (${known[0].replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)})`;
 }
 
+/** Whether this party, or the one that stopped the session, has no room for it now: nothing was shared. */
+export const isBusy = (error: unknown): error is SessionError =>
+  error instanceof SessionError && (error.reason === "busy" || error.peerCode === causes.busy.code);
+
 /** A failure of the network or of another party. It ends the session: no correlation is used for a second attempt. */
 export class SessionError extends Error {
   readonly reason: SessionCause;
@@ -189,6 +205,7 @@ export class SessionError extends Error {
   readonly at?: string;
   readonly help?: string;
   readonly peerCode?: string;
+  readonly retryAfterSeconds?: number;
   constructor(reason: SessionCause, message: string, details: SessionErrorDetails = {}) {
     super(message);
     this.name = "SessionError";
@@ -197,5 +214,6 @@ export class SessionError extends Error {
     if (details.at !== undefined) this.at = details.at;
     if (details.help !== undefined) this.help = details.help;
     if (details.peerCode !== undefined) this.peerCode = details.peerCode;
+    if (details.retryAfterSeconds !== undefined) this.retryAfterSeconds = details.retryAfterSeconds;
   }
 }

@@ -1,4 +1,11 @@
-export { describeCode, type SessionCause, SessionError, type SessionErrorDetails, sessionError } from "./errors.ts";
+export {
+  describeCode,
+  isBusy,
+  type SessionCause,
+  SessionError,
+  type SessionErrorDetails,
+  sessionError,
+} from "./errors.ts";
 export type { FreshMask, KnownWeight, Mask, MaskedValue, Party, ReplicatedShare, Share, SharedValue } from "./party.ts";
 export { createPrg, freshSeed, type Prg } from "./random.ts";
 export {

@@ -3,6 +3,7 @@ import { createCorrelationStore, dealerParty, onlineDealerParty } from "../corre
 import { type HeldWeight, type Program, toolbox } from "../program/index.ts";
 import type { Channel } from "../transport/index.ts";
 import { sessionPrograms } from "./party-session.ts";
+import { createPatience, type Patience } from "./patience.ts";
 import { createPredictor, metaInputs } from "./predict.ts";
 import { decodeRequest, maxRequestBytes, programAt, type QueryPosition } from "./requests.ts";
 import { runOffline, runOnline } from "./run-steps.ts";
@@ -35,13 +36,16 @@ export async function runDealer(
   );
   const asked: QueryPosition[] = [];
   let cache = emptyCache;
+  let extraMs = 0;
   for (let next = 0; ; next++) {
-    const frame = await channels.server.receive({ kind: "control", maxBytes: maxRequestBytes });
+    // The other two compute and talk, and the dealer waits for as long as that may take.
+    const frame = await channels.server.receive({ kind: "control", maxBytes: maxRequestBytes, extraMs });
     const request = decodeRequest(frame, "server");
     if (request.kind === "end") return { queries: next, asked };
     if (request.query !== next) throw sessionError("reusedCorrelation", { query: request.query, consumed: next - 1 });
     asked.push(request.at);
     cache = await dealQuery(session, request, cache);
+    extraMs = session.patience.queryMs(session.predicted(request.at));
   }
 }
 
@@ -49,6 +53,7 @@ export async function runDealer(
 interface DealerSession {
   readonly programs: readonly Program[];
   readonly channels: DealerChannels;
+  readonly patience: Patience;
   readonly weights: ReturnType<typeof sessionWeights>;
   readonly predicted: ReturnType<typeof createPredictor>;
   readonly clientSeed: Uint8Array;
@@ -66,7 +71,17 @@ async function setUpDealer(programs: readonly Program[], channels: DealerChannel
   await channels.server.send(serverSeed.slice());
   const received = await channels.server.receive({ exactBytes: hiddenBytes(weights.weights) });
   const { handles } = setUpWeights("dealer", weights.weights, { serverSeed, received });
-  return { programs, channels, weights, predicted, clientSeed, serverSeed, handles };
+  const patience = createPatience(Object.values(channels));
+  return {
+    programs,
+    channels: patience.around(channels),
+    patience,
+    weights,
+    predicted,
+    clientSeed,
+    serverSeed,
+    handles,
+  };
 }
 
 /** Deals one query, takes part in it where the program has the dealer compute, and returns the new cache. */
@@ -78,7 +93,9 @@ async function dealQuery(
   const { clientSeed, serverSeed, channels } = session;
   const { at } = request;
   const program = programAt(session.programs, at, cache.rows, "server");
-  const { segments, dealerComputes } = session.predicted(at);
+  const predicted = session.predicted(at);
+  const { segments, dealerComputes } = predicted;
+  session.patience.begin(predicted);
   const weights = weightsAt(program, session.weights.of(at.program, session.handles), at.position);
   const frames = { client: [] as Uint8Array[], server: [] as Uint8Array[] };
   const store = createCorrelationStore();
@@ -103,6 +120,7 @@ async function dealQuery(
     const part = program.body(toolbox, online, metaInputs(program), weights, metaCache(program, at.position));
     await runOnline(part, "dealer", channels, () => {});
   }
+  session.patience.end();
   return updateCache(program, cache, dealt, at.position);
 }
 

@@ -23,6 +23,11 @@ export interface HandshakeFields {
 
 export interface HandshakeRules {
   readonly timeoutMs?: number;
+  /**
+   * With it this party answers: it waits for this after the peer's fields have come and agree, and before it says its
+   * own. The peer waits for its turn so.
+   */
+  readonly beforeAnswer?: () => Promise<void>;
 }
 
 /** In the order in which differences are reported: a difference that explains others comes first. */
@@ -52,8 +57,9 @@ export async function handshake(
   mine: HandshakeFields,
   rules: HandshakeRules = {},
 ): Promise<HandshakeFields> {
-  const { timeoutMs } = rules;
-  await channel.send(encode({ ...mine, peer: channel.peer }), "control");
+  const { timeoutMs, beforeAnswer } = rules;
+  const say = (): Promise<void> => channel.send(encode({ ...mine, peer: channel.peer }), "control");
+  if (!beforeAnswer) await say();
   const bytes = await channel.receive({
     kind: "control",
     maxBytes: maxTranscriptBytes,
@@ -63,6 +69,11 @@ export async function handshake(
   const error = theirs
     ? mismatch({ ...mine, peer: channel.peer }, theirs, channel.peer)
     : sessionError("malformed", { peer: channel.peer, what: "handshake" });
+  if (beforeAnswer) {
+    // A peer that differs is not kept waiting: it finds the same difference in what this party says.
+    if (!error) await beforeAnswer();
+    await say();
+  }
   if (error) {
     await channel.close(error);
     throw error;

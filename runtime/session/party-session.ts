@@ -5,6 +5,7 @@ import { type IntTensor, toIntegers } from "../ring/index.ts";
 import type { Channel } from "../transport/index.ts";
 import { firstCause } from "./first-cause.ts";
 import { refuseOutside } from "./input-bounds.ts";
+import { createPatience, type Patience } from "./patience.ts";
 import { createPredictor, metaInputs } from "./predict.ts";
 import {
   decodeRequest,
@@ -167,8 +168,8 @@ interface PartySession {
   readonly predicted: ReturnType<typeof createPredictor>;
   readonly seeds: SessionSeeds;
   readonly handles: Readonly<Record<string, HeldWeight>>;
-  readonly dealer: Channel;
-  readonly peers: Peers;
+  readonly peers: Peers & { readonly dealer: Channel };
+  readonly patience: Patience;
   readonly state: SessionState;
   nextQuery: number;
 }
@@ -179,7 +180,8 @@ async function openParty(options: PartyOptions, role: PartyRole): Promise<OpenPa
   const weights = sessionWeights(programs);
   const predicted = createPredictor(programs);
   const { seeds, handles } = await exchangeSeeds(options, role, weights.weights);
-  const peers = { [role === "client" ? "server" : "client"]: peer, dealer };
+  const patience = createPatience([peer, dealer]);
+  const peers = patience.around({ [role === "client" ? "server" : "client"]: peer, dealer });
   const state = createSessionState();
   const session: PartySession = {
     role,
@@ -188,8 +190,8 @@ async function openParty(options: PartyOptions, role: PartyRole): Promise<OpenPa
     predicted,
     seeds,
     handles,
-    dealer,
     peers,
+    patience,
     state,
     nextQuery: 0,
   };
@@ -221,11 +223,13 @@ function bodyOf(
 
 /** Draws every correlation of a query, before its input is known. */
 async function prepareQuery(session: PartySession, at: QueryPosition): Promise<PreparedQuery> {
-  const { role, seeds, dealer, state } = session;
+  const { role, seeds, peers, patience, state } = session;
   const program = programFor(session, at);
   const { prepared } = state.alive();
   const started = performance.now();
-  const segments = session.predicted(at).segments[role];
+  const predicted = session.predicted(at);
+  patience.begin(predicted);
+  const segments = predicted.segments[role];
   const store = createCorrelationStore();
   let frame: Uint8Array = new Uint8Array(0);
   const take = (bytes: number): Uint8Array => {
@@ -245,7 +249,7 @@ async function prepareQuery(session: PartySession, at: QueryPosition): Promise<P
   const results = await runOffline(bodyOf(session, at, party, metaInputs(program), prepared), {
     before: async (segment) => {
       const due = segments[segment]!;
-      if (due > 0) frame = await dealer.receive({ exactBytes: due });
+      if (due > 0) frame = await peers.dealer.receive({ exactBytes: due });
     },
   });
   state.update({ prepared: updateCache(program, prepared, results, at.position) });
@@ -258,7 +262,7 @@ async function runPrepared(
   { at, store, seconds }: PreparedQuery,
   inputs: Inputs,
 ): Promise<QueryResult> {
-  const { role, state, peers } = session;
+  const { role, state, peers, patience } = session;
   const { online } = state.alive();
   const program = session.programs[at.program]!;
   const started = performance.now();
@@ -269,6 +273,7 @@ async function runPrepared(
   const results = await runOnline(steps, role, peers, () => {
     rounds += 1;
   });
+  patience.end();
   if (store.remaining > 0) throw new Error(`internal error: ${store.remaining} correlations were not used`);
   state.update({ online: updateCache(program, online, results, at.position) });
   const integersTo = (to: PartyRole | "shared") =>

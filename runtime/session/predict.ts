@@ -56,13 +56,17 @@ export function predict(program: Program, position: number = positionRange(progr
   };
 }
 
-/** Predicts every query of a session, each position once. */
+/** By program, then by position: sessions of one program count each position once between them. */
+const predictions = new WeakMap<Program, Map<number, Prediction>>();
+
+/** Predicts every query of a session, each position of a program once. */
 export function createPredictor(programs: readonly Program[]): (asked: QueryPosition) => Prediction {
-  const known = new Map<string, Prediction>();
-  return ({ program, position }) => {
-    const key = `${program} ${position}`;
-    const prediction = known.get(key) ?? predict(programs[program]!, position);
-    known.set(key, prediction);
+  return ({ program: index, position }) => {
+    const program = programs[index]!;
+    const known = predictions.get(program) ?? new Map<number, Prediction>();
+    predictions.set(program, known);
+    const prediction = known.get(position) ?? predict(program, position);
+    known.set(position, prediction);
     return prediction;
   };
 }

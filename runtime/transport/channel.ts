@@ -1,4 +1,5 @@
 import type { Role, SessionError } from "../core/index.ts";
+import type { LinkProfile } from "./link-profile.ts";
 
 /** Frame on the wire: 4 bytes length of the body (little-endian), 1 byte kind (its index here), body. */
 export const frameKinds = ["payload", "control", "abort"] as const;
@@ -7,6 +8,11 @@ export const headerBytes = 5;
 /** The length field has 32 bits. */
 export const maxFrameBytes = 2 ** 32 - 1;
 export const defaultIdleTimeoutMs = 120_000;
+/**
+ * The slowest link that a party waits for: 1 Mbit/s, 8 s. A payload that arrives more slowly is refused, whatever the
+ * pauses between its bytes are.
+ */
+export const slowestLink: LinkProfile = { name: "slowest", mbitPerSecond: 1, roundTripMs: 8_000 };
 
 /** Payload bytes equal the cost model's prediction. Headers and whole control frames count as framing. */
 export interface ChannelTraffic {
@@ -21,9 +27,14 @@ export type ExpectedFrame = ({ readonly exactBytes: number } | { readonly maxByt
   /** Default: payload. */
   readonly kind?: "payload" | "control";
   /**
-   * Default: the channel's idle timeout. A payload's deadline moves on while bytes arrive, a control frame's does not.
+   * Default: the channel's idle timeout. A payload's deadline moves on while bytes arrive at the speed of the slowest
+   * link, a control frame's does not.
    */
   readonly timeoutMs?: number;
+  /** Added to the timeout: what the counted work may take at other parties. */
+  readonly extraMs?: number;
+  /** The whole frame has to arrive within this time, however it comes. */
+  readonly withinMs?: number;
 };
 
 /**
@@ -41,6 +52,10 @@ export interface Channel {
   send(frame: Uint8Array, kind?: "payload" | "control"): Promise<void>;
   /** Receives one frame. The caller owns it, and it starts at offset 0 of its buffer. */
   receive(expected: ExpectedFrame): Promise<Uint8Array>;
+  /** Resolves once the peer has left or this end is closed, also while nobody receives. */
+  readonly left: Promise<void>;
+  /** The link that this channel emulates, if it does. */
+  readonly link?: LinkProfile;
   /** Sends what is queued and ends. With a reason the peer receives its code. */
   close(reason?: SessionError): Promise<void>;
   /** Live counters. */
@@ -68,6 +83,8 @@ export interface FramePort {
   head(): Promise<FrameHeader>;
   /** Body of the frame whose header was read last. */
   body(): Promise<Uint8Array>;
+  /** Resolves once the peer is gone or the port is destroyed. */
+  readonly left: Promise<void>;
   /** Time at which a byte was last read or written (nowMs). */
   readonly readAtMs: number;
   readonly wroteAtMs: number;

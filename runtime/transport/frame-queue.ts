@@ -13,6 +13,11 @@ export class FrameQueue {
   #waiting: PendingHead | undefined;
   #end: SessionError | undefined;
   readAtMs = nowMs();
+  #announceEnd!: () => void;
+  /** Resolves once no more frames will come. */
+  readonly left = new Promise<void>((resolve) => {
+    this.#announceEnd = resolve;
+  });
 
   /** The reason why no more frames will come, once there is one. */
   get ended(): SessionError | undefined {
@@ -43,6 +48,7 @@ export class FrameQueue {
   /** No more frames will come. Frames that arrived can still be read, unless they are dropped. */
   end(error: SessionError, drop = false): void {
     this.#end ??= error;
+    this.#announceEnd();
     if (drop) this.#frames = [];
     this.#waiting?.reject(this.#end);
     this.#waiting = undefined;

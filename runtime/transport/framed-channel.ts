@@ -1,4 +1,4 @@
-import { describeCode, type Role, SessionError, sessionError } from "../core/index.ts";
+import { describeCode, type Role, SessionError, type SessionErrorDetails, sessionError } from "../core/index.ts";
 import {
   type Channel,
   type ChannelOptions,
@@ -11,11 +11,31 @@ import {
   frameKinds,
   headerBytes,
   maxFrameBytes,
+  slowestLink,
 } from "./channel.ts";
 import { afterIo, nowMs } from "./clock.ts";
+import { transmissionMs } from "./link-profile.ts";
 
-/** An abort frame holds a code and nothing else: its length and contents reveal nothing about secrets. */
+/**
+ * An abort frame holds a code, and of a busy service the seconds after which to ask again. Neither says anything about
+ * secrets.
+ */
 const abortBytes = 7;
+const retryBytes = 2;
+const mostRetrySeconds = 2 ** 16 - 1;
+
+function encodeAbort({ code, retryAfterSeconds }: SessionError): Uint8Array {
+  const letters = Uint8Array.from(code, (letter) => letter.charCodeAt(0));
+  if (retryAfterSeconds === undefined) return letters;
+  const seconds = Math.min(mostRetrySeconds, Math.max(0, Math.ceil(retryAfterSeconds)));
+  return Uint8Array.of(...letters, seconds & 255, seconds >> 8);
+}
+
+function decodeAbort(body: Uint8Array): SessionErrorDetails {
+  const peerCode = String.fromCharCode(...body.subarray(0, abortBytes));
+  const [low, high] = body.subarray(abortBytes);
+  return low === undefined || high === undefined ? { peerCode } : { peerCode, retryAfterSeconds: low + 256 * high };
+}
 const closeTimeoutMs = 5_000;
 
 type Counters = { -readonly [K in keyof ChannelTraffic]: number };
@@ -110,6 +130,10 @@ export class FramedChannel implements Channel {
     return receiving;
   }
 
+  get left(): Promise<void> {
+    return this.#port.left;
+  }
+
   close(reason?: SessionError): Promise<void> {
     this.#closing ??= this.#close(reason);
     return this.#closing;
@@ -132,21 +156,32 @@ export class FramedChannel implements Channel {
 
   async #receive(expected: ExpectedFrame): Promise<Uint8Array> {
     const startedAtMs = nowMs();
-    const timeoutMs = expected.timeoutMs ?? this.#idleTimeoutMs;
-    return watched(
-      this.#frame(expected),
-      timeoutMs,
-      () => nowMs() - (expected.kind === "control" ? startedAtMs : Math.max(startedAtMs, this.#port.readAtMs)),
-      () => this.#late(expected.kind === "control" ? "waiting for its greeting" : "waiting for its message", timeoutMs),
+    const { extraMs = 0, withinMs = Number.POSITIVE_INFINITY } = expected;
+    const timeoutMs = Math.min(withinMs, (expected.timeoutMs ?? this.#idleTimeoutMs) + extraMs);
+    // A byte now and then does not hold a payload open: the whole frame has to come at the speed of the slowest link.
+    const bytes = "exactBytes" in expected ? expected.exactBytes : expected.maxBytes;
+    const wholeMs = transmissionMs(slowestLink, bytes);
+    const idleMs = (): number => {
+      const sinceStartMs = nowMs() - startedAtMs;
+      return expected.kind === "control"
+        ? sinceStartMs
+        : Math.max(
+            Math.min(sinceStartMs, nowMs() - this.#port.readAtMs),
+            sinceStartMs - wholeMs,
+            sinceStartMs + timeoutMs - withinMs,
+          );
+    };
+    return watched(this.#frame(expected), timeoutMs, idleMs, () =>
+      this.#late(expected.kind === "control" ? "waiting for its greeting" : "waiting for its message", timeoutMs),
     );
   }
 
   async #frame(expected: ExpectedFrame): Promise<Uint8Array> {
     const head = await this.#port.head();
-    if (frameKinds[head.kind] === "abort" && head.bytes === abortBytes) {
-      const code = String.fromCharCode(...(await this.#port.body()));
+    if (frameKinds[head.kind] === "abort" && [abortBytes, abortBytes + retryBytes].includes(head.bytes)) {
+      const details = decodeAbort(await this.#port.body());
       count(this.received, "abort", head.bytes);
-      throw sessionError("peerAborted", { peer: this.peer, theirs: describeCode(code) }, { peerCode: code });
+      throw sessionError("peerAborted", { peer: this.peer, theirs: describeCode(details.peerCode!) }, details);
     }
     const error = frameMismatch(this.peer, head, expected);
     if (error) throw error;
@@ -185,11 +220,9 @@ export class FramedChannel implements Channel {
     this.#failure = reason ?? sessionError("closed", { peer: this.peer });
     // A peer that left or stopped first needs no abort frame.
     if (reason && reason.reason !== "peerLeft" && reason.reason !== "peerAborted") {
-      this.#port.write(
-        "abort",
-        Uint8Array.from(reason.code, (letter) => letter.charCodeAt(0)),
-      );
-      count(this.sent, "abort", abortBytes);
+      const body = encodeAbort(reason);
+      this.#port.write("abort", body);
+      count(this.sent, "abort", body.length);
     }
     let timer: ReturnType<typeof setTimeout> | undefined;
     await Promise.race([

@@ -2,11 +2,13 @@ export {
   type Channel,
   type ChannelOptions,
   type ChannelTraffic,
+  type ExpectedFrame,
   type FrameHeader,
   type FrameKind,
   type FramePort,
   frameKinds,
   headerBytes,
+  slowestLink,
 } from "./channel.ts";
 export { nowMs } from "./clock.ts";
 export { FrameQueue } from "./frame-queue.ts";

@@ -27,6 +27,10 @@ class MemoryPort implements FramePort {
     this.#peer = peer;
   }
 
+  get left(): Promise<void> {
+    return this.#inbox.left;
+  }
+
   get readAtMs(): number {
     return this.#inbox.readAtMs;
   }

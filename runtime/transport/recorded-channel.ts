@@ -26,6 +26,10 @@ class Recorder implements RecordedChannel {
     return this.#channel.peer;
   }
 
+  get left(): Promise<void> {
+    return this.#channel.left;
+  }
+
   get sent(): ChannelTraffic {
     return this.#channel.sent;
   }

@@ -39,6 +39,14 @@ class ShapedChannel implements Channel {
     return this.#channel.peer;
   }
 
+  get left(): Promise<void> {
+    return this.#channel.left;
+  }
+
+  get link(): LinkProfile {
+    return this.#link;
+  }
+
   get sent(): ChannelTraffic {
     return withoutStamps(this.#channel.sent, this.#sentControl);
   }

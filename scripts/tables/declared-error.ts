@@ -1,5 +1,5 @@
+import { errorBounds } from "../../compiler/accuracy/index.ts";
 import { loadManifest } from "../../compiler/build/index.ts";
-import { errorBounds } from "../../compiler/report/cost/index.ts";
 import { checkInputs, openPlain, type PlainProgram, readInputFiles } from "../../compiler/run/index.ts";
 import type { TypedTensor } from "../../compiler/tensors/index.ts";
 

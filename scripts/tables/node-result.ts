@@ -1,9 +1,9 @@
 import { join } from "node:path";
+import { createNoise, errorBound } from "../../compiler/accuracy/index.ts";
 import type { OnnxModel, OnnxTensor } from "../../compiler/onnx/format/index.ts";
 import { type ImportedModel, importModel } from "../../compiler/onnx/import/index.ts";
 import { readModel } from "../../compiler/onnx/normalize/index.ts";
 import { elementOfDtype } from "../../compiler/onnx/weights/index.ts";
-import { createNoise, errorBound } from "../../compiler/report/cost/index.ts";
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import { type InterpretOptions, interpret, interpretRaw, toReal } from "../../ir/interpret.ts";
 import { type Step, typeOf, type ValueId } from "../../ir/module.ts";
@@ -172,7 +172,7 @@ function secureOutcome(test: NodeTest, { imported }: ImportAttempt, exact: Value
     const fed = new Map<ValueId, Tensor>([...inputs].map(([name, id]) => [id, exact.get(name)!]));
     const quantized = runPass(quantizePass({ calibration: calibrate(state, [fed]) }), state);
     const program = runPass(schedulePass, runPass(selectPass({ setting: "2pc-dealer" }), quantized));
-    const bound = errorBound(program.module, program.weights, fed, "off");
+    const bound = errorBound(program.module, program.weights, fed, { rounding: "off" });
     const byId = interpret(program.module, program.weights, fed);
     const unrounded = interpretRaw(program.module, program.weights, fed, { adjust: exactRounding(program, fed) });
     const ends = new Map([...unrounded].map(([id, raw]) => [id, toReal(raw, typeOf(program.module, id).element)]));

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { createNoise } from "../../compiler/accuracy/index.ts";
 import { type ModelOptions, resolveModelOptions } from "../../compiler/api/index.ts";
 import { loadPartyBuild, writeBuild } from "../../compiler/build/index.ts";
 import { compileModel } from "../../compiler/compile/index.ts";
 import { readModel } from "../../compiler/onnx/normalize/index.ts";
-import { createNoise } from "../../compiler/report/cost/index.ts";
 import { checkInputs, openLocal, openOnnxSession, readInputFiles, runPlain } from "../../compiler/run/index.ts";
 import { writeNpz } from "../../compiler/tensors/index.ts";
 import { type Tensor, tensor } from "../../ir/tensor.ts";

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createNoise } from "../../compiler/accuracy/index.ts";
 import { decodeTensorFile, type OnnxModel, type OnnxTensor } from "../../compiler/onnx/format/index.ts";
 import type { ImportedModel } from "../../compiler/onnx/import/index.ts";
 import { readModel } from "../../compiler/onnx/normalize/index.ts";
-import { createNoise } from "../../compiler/report/cost/index.ts";
 import type { Dtype } from "../../compiler/tensors/index.ts";
 import { type InterpretOptions, interpret } from "../../ir/interpret.ts";
 import { typeOf, type ValueId } from "../../ir/module.ts";

@@ -1,9 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RunResult } from "../../compiler/run/run-result.ts";
 import { readNpy } from "../../compiler/tensors/npy.ts";
+import { writeNpz } from "../../compiler/tensors/npz.ts";
+import { tensor } from "../../ir/tensor.ts";
 import { marillc, marillcJson } from "./run-cli.ts";
 
 /* An input that no bound of the client's refuses, and that drives a layer inside the network out of its own. */
@@ -42,6 +44,18 @@ test("--no-guard shows it as it is", async () => {
   const { code, json } = await run<RunResult>(driving, "--no-guard");
   expect(code).toBe(0);
   expect(json.outputs.y!.data).toHaveLength(6);
+});
+
+test("the advice works: a build that is calibrated on such inputs too gives the answer", async () => {
+  const { code, err, out } = await marillc("run", build, "--in-process", "--input", driving);
+  expect([code, err + out]).toEqual([1, expect.stringMatching(/help .*`marillc compile` with --calibrate/)]);
+  const calib = join(dir, "calib");
+  cpSync(join(fixture, "calib"), calib, { recursive: true });
+  const x = tensor([2, 8], (JSON.parse(readFileSync(driving, "utf8")) as { x: number[][] }).x.flat());
+  writeFileSync(join(calib, "driving.npz"), writeNpz(new Map([["x", { dtype: "float32", tensor: x }]])));
+  const options = ["--base", model, "--private", "*", "--reveal", "y:client", "--calibrate", calib, "--no-verify"];
+  expect((await marillc("compile", model, ...options, "-o", join(dir, "wider"))).code).toBe(0);
+  expect((await marillc("run", join(dir, "wider"), "--in-process", "--input", driving)).code).toBe(0);
 });
 
 test("an answer on the way to which nothing leaves its bounds is given, by the parties and in plain", async () => {

@@ -34,7 +34,7 @@ test.each(
 
 test.each(both.filter(([name, setting]) => !runs(name, setting)))("%s is refused in %s", async (name, setting) => {
   const refused = await marillc("compile", ...model, "--preset", name, "--setting", setting, "-o", join(dir, "none"));
-  expect(refused.code).toBe(1);
+  expect(refused.code).toBe(2);
   expect(refused.err).toContain(`--preset ${name} does not run in the setting ${setting}`);
   const shape = await marillc(
     "cost",

@@ -75,7 +75,7 @@ test.each([
   const commands = [["compile", "-o", join(dir, "refused")], ["cost"], ["inspect", "--stage", "select"]];
   for (const [name, ...more] of commands) {
     const { code: exit, json } = await marillcJson<Compiled>(name!, ...model, ...more, ...option);
-    expect(exit).toBe(1);
+    expect(exit).toBe(2);
     expect(json.error).toHaveLength(1);
     expect(json.error![0]).toMatchObject({ code, help });
     expect(json.error![0]!.message).toContain(message);

@@ -178,7 +178,7 @@ test("values that are not built yet are refused by name, all at once, with those
   ] as const;
   const given = refused.flatMap(([option, value]) => [option, value] as string[]);
   const { code, err } = await marillc("compile", "a.onnx", "-o", join(dir, "b"), ...given);
-  expect(code).toBe(1);
+  expect(code).toBe(2);
   for (const [option, value, known] of refused) {
     expect(err).toContain(
       `error MRL0650: ${option} ${value} is not supported by this version\n  help    supported: ${known}`,

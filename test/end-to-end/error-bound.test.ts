@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { errorBound } from "../../compiler/report/cost/error-bound.ts";
+import { errorBound } from "../../compiler/accuracy/error-bound.ts";
 import { readInputFiles } from "../../compiler/run/input-files.ts";
 import { loadPlain, runPlain } from "../../compiler/run/plain.ts";
 import { writeNpz } from "../../compiler/tensors/npz.ts";
@@ -37,7 +37,10 @@ it("the bound includes the rounding of weights and inputs, which is a fraction o
 
   const { module, weights } = await loadPlain(out);
   const inputs = new Map([[module.inputs[0]!, tensor([1, width], x)]]);
-  const [whole, protocols] = [errorBound(module, weights, inputs), errorBound(module, weights, inputs, "off")];
+  const [whole, protocols] = [
+    errorBound(module, weights, inputs),
+    errorBound(module, weights, inputs, { rounding: "off" }),
+  ];
   const found = (await runPlain(out, readInputFiles([file]))).outputs.get("y")!.tensor.data[0]!;
   const error = Math.abs(found - x.reduce((sum, each, at) => sum + each * Math.fround(w[at]!), 0));
   expect(error).toBeGreaterThan(protocols);

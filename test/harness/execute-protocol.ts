@@ -3,7 +3,14 @@ import { createPrg } from "../../runtime/core/random.ts";
 import type { Role } from "../../runtime/core/steps.ts";
 import type { StreamFactory } from "../../runtime/correlations/random-streams.ts";
 import { maskAndOpen } from "../../runtime/protocols/boundary/open.ts";
-import type { Fixed, Operand, OperandForm, Protocol, Spec } from "../../runtime/protocols/kit/define-protocol.ts";
+import {
+  type Fixed,
+  type Operand,
+  type OperandForm,
+  type Protocol,
+  type Spec,
+  ulpsOf,
+} from "../../runtime/protocols/kit/define-protocol.ts";
 import { add, sub } from "../../runtime/ring/arithmetic.ts";
 import { fromIntegers, toIntegers, toReal } from "../../runtime/ring/convert.ts";
 import {
@@ -228,9 +235,9 @@ export function worstUlps(outcome: { values: Float64Array; spec: Spec }, expecte
   return outcome.values.reduce((worst, v, k) => Math.max(worst, Math.abs(v - expected[k]!) * unit), 0);
 }
 
-/** The bound that the protocol declares for this spec. */
-export const declaredUlps = (protocol: Protocol, spec: Spec): number =>
-  protocol.accuracy === "exact" ? 0 : protocol.accuracy.ulps(resolveWidths(protocol, spec));
+/** The bound that the protocol declares for this spec; for a run whose values keep the bounds of `seen`. */
+export const declaredUlps = (protocol: Protocol, spec: Spec, seen: Spec = spec): number =>
+  ulpsOf(protocol, resolveWidths(protocol, spec), seen);
 
 /** Bytes in which this many bits travel. */
 export const bytes = (bits: number): number => Math.ceil(bits / 8);

@@ -196,7 +196,9 @@ function finishImport(
     }
     if (sizeOf(operandShape(operand)) === 0 && [...(options.dims ?? [])].some(([, size]) => size === 0)) {
       const message = `the output "${name}" is empty with these sizes: [${operandShape(operand).join(", ")}]`;
-      problems.push({ code: "MRL0410", message, at: model.file, help: "only a past may be empty: --dim past=0" });
+      const empty = [...(options.dims ?? [])].flatMap(([dim, size]) => (size === 0 ? [`--dim ${dim}=1`] : []));
+      const help = `give sizes of at least 1, as ${empty.join(" ")}: only a past may be empty`;
+      problems.push({ code: "MRL0410", message, at: model.file, help });
       continue;
     }
     const id = into.idOf(operand);

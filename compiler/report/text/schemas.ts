@@ -104,9 +104,12 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     ...document(
       { passed: flag, blockers: list(blocker) },
       {
+        scope: {
+          ...text,
+          description: "of a model: import (its options say sizes at most) or compilation (all that compile refuses)",
+        },
         annotated: text,
         notComputed: { ...list(text), description: "outputs without --reveal" },
-        tried: { ...text, description: "the whole compilation, or the import alone" },
         operators: list(object({ operator: text, count, supported: flag })),
         name: text,
         setting: text,
@@ -167,10 +170,11 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         ...list(
           object(
             { output: text, largest: number, secureError: number, plainError: number },
-            { declared: number, differing: object({ count, of: count }) },
+            { relativeError: number, declared: number, published: number, differing: object({ count, of: count }) },
           ),
         ),
-        description: "errors of each output against float64 on calibration samples",
+        description:
+          "errors of each output against float64 on calibration samples, of the private weights; published: what the manifest declares",
       },
     },
   ),
@@ -189,6 +193,10 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       wrap: {
         ...object({ runs: count }, { probability: number, at: text }),
         description: "probability that a query leaves its bounds: an extreme-value fit to the calibration runs",
+      },
+      errors: {
+        ...list(object({ tensor: text, declared: number, largest: number })),
+        description: "how far each revealed tensor may be from the model in real numbers, from public facts alone",
       },
       guard: {
         ...object({ elements: count, layers: count, headroom: count, offline: traffic, online: traffic }),

@@ -45,8 +45,12 @@ export interface Protocol {
   readonly security: "semi-honest";
   /** Authors, venue, section; or "ours: docs/protocols/…". */
   readonly paper: string;
-  /** Difference from the interpreter's result: none, or at most this many units in the last place of the result. */
-  readonly accuracy: "exact" | { readonly ulps: (spec: Spec) => number };
+  /**
+   * Difference from the interpreter's result: none, or at most this many units in the last place of the result. `seen`
+   * is the spec with the bounds that values keep in one run, at most those that rings and shifts follow from: an error
+   * that is a part of a value is a part of what it was.
+   */
+  readonly accuracy: "exact" | { readonly ulps: (spec: Spec, seen?: Spec) => number };
   /** Probability, per element, of an unbounded error; absent: none. */
   readonly failure?: (spec: Spec) => number;
   /** Required form of each operand; the last form repeats for variadic operators. */
@@ -74,7 +78,8 @@ export interface Protocol {
 export const defineProtocol = (protocol: Protocol): Protocol => protocol;
 
 /** Most units in the last place between a protocol's result and the interpreter's. */
-export const ulpsOf = ({ accuracy }: Protocol, spec: Spec): number => (accuracy === "exact" ? 0 : accuracy.ulps(spec));
+export const ulpsOf = ({ accuracy }: Protocol, spec: Spec, seen: Spec = spec): number =>
+  accuracy === "exact" ? 0 : accuracy.ulps(spec, seen);
 
 /** Whether the result equals the interpreter's bit for bit: some protocols are exact at equal scales only. */
 export const isExact = (protocol: Protocol, spec: Spec): boolean =>

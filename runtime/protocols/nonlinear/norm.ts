@@ -85,14 +85,14 @@ function sumBounds(spec: Spec): { readonly lo: number; readonly hi: number } {
 
 const rowLength = ({ operands: [x] }: Spec): number => x!.shape[x!.shape.length - 1]!;
 /** The inverse root's error times the result, and the rounding of the inverse root times x. */
-function normUlps(spec: Spec): number {
+function normUlps(spec: Spec, seen: Spec = spec): number {
   const plan = planNorm(spec);
-  const { lo } = sumBounds(spec);
+  const { lo } = sumBounds(seen);
   const sum = plan.sumDrop > 0 ? powerOfTwo(-plan.rangeReduction.scale) / lo / 2 : 0;
-  const largest = Math.min(Math.sqrt(rowLength(spec)), maxMagnitude(spec.result));
+  const largest = Math.min(Math.sqrt(rowLength(spec)), maxMagnitude(seen.result));
   const inverse = plan.inverseDrop > 0 ? powerOfTwo(-plan.inverseScale) : 0;
   const error =
-    largest * (rangeReductionRelativeError(plan.rangeReduction) + sum) + maxMagnitude(spec.operands[0]!) * inverse;
+    largest * (rangeReductionRelativeError(plan.rangeReduction) + sum) + maxMagnitude(seen.operands[0]!) * inverse;
   return 1 + error * 2 ** spec.result.scale;
 }
 
@@ -163,12 +163,12 @@ export const oneOpeningLayerNorm = defineProtocol({
   operandWidths: ({ operands: [x] }) => [maskedWidth(x!) + 1],
   // The mean is off by one unit of x and by its factor's rounding; the deviation is at least √(sum_lo/n + ε).
   accuracy: {
-    ulps: (spec) => {
+    ulps: (spec, seen = spec) => {
       const x = spec.operands[0]!;
       const n = rowLength(spec);
       const factor = Math.abs((n * Math.round(2 ** meanBits(n) / n)) / 2 ** meanBits(n) - 1);
-      const mean = 2 ** -x.scale + maxMagnitude(x) * factor;
-      return normUlps(spec) + (mean / Math.sqrt(sumBounds(spec).lo / n)) * 2 ** spec.result.scale;
+      const mean = 2 ** -x.scale + maxMagnitude(seen.operands[0]!) * factor;
+      return normUlps(spec, seen) + (mean / Math.sqrt(sumBounds(seen).lo / n)) * 2 ** spec.result.scale;
     },
   },
   *run(party, spec, x) {

@@ -15,6 +15,7 @@ import {
   defineProtocol,
   mapMasked,
   matmulMasked,
+  maxMagnitude,
   multiplyMasked,
   type Operand,
   rescale,
@@ -155,14 +156,14 @@ function* maskedAttention(
  * The values times the relative error of their exponentials: the error of the exponent from rounding the score and the
  * factor, and eight of their units for the rounding of exponentials, sums and inverse, as the test measures.
  */
-function attentionUlps(spec: Spec): number {
+function attentionUlps(spec: Spec, seen: Spec = spec): number {
   const { factor, scoreShift, maximum } = planAttention(spec);
-  const [q, k, v, mask] = spec.operands;
+  const [q, k, , mask] = spec.operands;
   const wanted = Number(spec.attrs.scale) * Math.LOG2E;
   const used = factor * 2 ** (q!.scale + k!.scale - maximum.bits - scoreShift);
   const rounded = (mask ? 2 : 1) * 2 ** -maximum.bits;
   const score = rounded + Number(spec.attrs.score_bound) * Math.abs(used / wanted - 1);
-  const bound = Math.max(Math.abs(v!.lo), Math.abs(v!.hi));
+  const bound = maxMagnitude(seen.operands[2]!);
   return 4 + 2 ** spec.result.scale * bound * (2 ** (3 - maximum.bits) + Math.LN2 * score);
 }
 

@@ -33,7 +33,7 @@ export const coarseMaxCachedAttention = defineProtocol({
   settings,
   security,
   paper,
-  accuracy: { ulps: (spec) => ulpsOf(coarseMaxAttention, uncachedSpec(spec)) },
+  accuracy: { ulps: (spec, seen = spec) => ulpsOf(coarseMaxAttention, uncachedSpec(spec), uncachedSpec(seen)) },
   forms: ["masked", "masked", "masked", "masked", "masked"],
   yields: "share",
   ...(exactRings && { exactRings }),

@@ -39,6 +39,10 @@ export class SocketPort implements FramePort {
   #outgoingBytes = 0;
   #pumping = false;
   #changed: (() => void)[] = [];
+  #announceEnd!: () => void;
+  readonly left = new Promise<void>((resolve) => {
+    this.#announceEnd = resolve;
+  });
 
   constructor(socket: Duplex, peer: string, at: string) {
     this.#socket = socket;
@@ -165,6 +169,7 @@ export class SocketPort implements FramePort {
   }
 
   #stop(error: SessionError): void {
+    this.#announceEnd();
     this.#read?.reject(error);
     this.#read = undefined;
     this.#announce();

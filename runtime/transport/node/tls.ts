@@ -11,9 +11,10 @@ import { type Channel, type ChannelOptions, FramedChannel, nowMs } from "../inde
 import { greet, type Hello, receiveHello } from "./greeting.ts";
 import { checkOwnCertificate, fingerprintOf, type Identity, peerOf } from "./identity.ts";
 import { SocketPort } from "./socket-port.ts";
+import { Ungreeted } from "./ungreeted.ts";
 
 const defaultHandshakeTimeoutMs = 10_000;
-const defaultMaxConnections = 64;
+const defaultMaxConnections = 4096;
 const retryMs = 200;
 
 interface EndpointOptions extends ChannelOptions {
@@ -27,8 +28,17 @@ interface EndpointOptions extends ChannelOptions {
 export interface ListenOptions extends EndpointOptions {
   /** Roles that may connect; default: all roles with a known certificate. */
   readonly accepts?: readonly Role[];
+  /** Bounds the descriptors that the listener takes; further connections are dropped. */
   readonly maxConnections?: number;
-  readonly onConnection: (channel: Channel, hello: Hello) => void | Promise<void>;
+  /**
+   * Connections that have not greeted yet, in all and from one address. Beyond it the oldest of them makes room: an
+   * honest peer greets within milliseconds, so it is seldom the oldest.
+   */
+  readonly maxUngreeted?: number;
+  readonly maxUngreetedPerAddress?: number;
+  readonly onConnection: (channel: Channel, hello: Hello, peer: PeerAddress) => void | Promise<void>;
+  /** Called for each connection that was dropped for want of room, before it greeted. */
+  readonly onDropped?: (address: string) => void;
   /** Called when a connection is refused; the listener goes on. */
   readonly onRefused?: (error: SessionError) => void;
   /** Called when `onConnection` failed and its channel was closed. Without it the error is an unhandled rejection. */
@@ -39,6 +49,12 @@ export interface ConnectOptions extends EndpointOptions, Partial<Hello> {
   readonly expect: Role;
   /** Time in ms to keep trying while nobody listens there: parties start in any order. Default 0. */
   readonly patienceMs?: number;
+}
+
+/** Where a peer is, and the fingerprint of its certificate: who it is. */
+export interface PeerAddress {
+  readonly address: string;
+  readonly fingerprint: string;
 }
 
 export interface Listener {
@@ -157,12 +173,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   checkOwnCertificate(identity);
   const server = tls.createServer({ ...tlsOptions(identity), requestCert: true, handshakeTimeout: handshakeTimeoutMs });
   server.maxConnections = options.maxConnections ?? defaultMaxConnections;
-  const ungreeted = new Map<string, Socket>();
-  server.on("connection", (socket: Socket) => {
-    const from = addressOf(socket);
-    ungreeted.set(from, socket);
-    socket.once("close", () => ungreeted.delete(from));
-  });
+  const ungreeted = new Ungreeted(options);
+  server.on("connection", (socket: Socket) => ungreeted.add(addressOf(socket), socket));
+  server.on("drop", (dropped) => options.onDropped?.(dropped?.remoteAddress ?? "an unknown address"));
   server.on("tlsClientError", (error, socket) => {
     const from = addressOf(socket);
     options.onRefused?.(sessionError("insecure", { peer: from, reason: reasonOf(error), where: from }, { at: from }));
@@ -171,7 +184,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   server.on("secureConnection", (socket) => {
     const from = addressOf(socket);
     welcome(socket, from, options, handshakeTimeoutMs, () => ungreeted.delete(from)).then(
-      ({ channel, hello }) => handOver(channel, hello, options),
+      ({ channel, hello, peer }) => handOver(channel, hello, peer, options),
       (error) => options.onRefused?.(explain(error, identity, from, from)),
     );
   });
@@ -182,7 +195,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     port: address.port,
     close: async () => {
       server.close();
-      for (const socket of ungreeted.values()) socket.destroy();
+      ungreeted.destroy();
     },
   };
 }
@@ -198,22 +211,23 @@ async function welcome(
   options: ListenOptions,
   timeoutMs: number,
   onGreeted: () => void,
-): Promise<{ readonly channel: Channel; readonly hello: Hello }> {
+): Promise<{ readonly channel: Channel; readonly hello: Hello; readonly peer: PeerAddress }> {
   const accepts = options.accepts ?? rolesOf(options.identity);
   const channel = channelOver(socket, options.identity, accepts, from, options);
+  const fingerprint = fingerprintOf(socket.getPeerX509Certificate()!);
   try {
     const hello = await receiveHello(channel, timeoutMs);
     onGreeted();
-    return { channel, hello };
+    return { channel, hello, peer: { address: socket.remoteAddress ?? "", fingerprint } };
   } catch (error) {
     void channel.close();
     throw error;
   }
 }
 
-async function handOver(channel: Channel, hello: Hello, options: ListenOptions): Promise<void> {
+async function handOver(channel: Channel, hello: Hello, peer: PeerAddress, options: ListenOptions): Promise<void> {
   try {
-    await options.onConnection(channel, hello);
+    await options.onConnection(channel, hello, peer);
   } catch (error) {
     void channel.close(error instanceof SessionError ? error : undefined);
     if (!options.onFailed) throw error;

@@ -50,6 +50,10 @@ class WorkerPort implements FramePort {
     port.on("close", () => this.#left("between two frames"));
   }
 
+  get left(): Promise<void> {
+    return this.#inbox.left;
+  }
+
   get readAtMs(): number {
     return this.#inbox.readAtMs;
   }

@@ -124,7 +124,7 @@ describe("weights that an adapter trained fully", () => {
     check(folder, { ...base, head: tuned.head, headBias: tuned.headBias }, ["classifier.weight", "classifier.bias"]);
     const { table } = loadModel(resolveModelOptions({ model, adapter: folder })).ownership;
     expect(table.find(({ name }) => name === "classifier.weight")!.why).toBe(
-      `of the adapter ${folder}, in place of the model's`,
+      `of the adapter in ${folder}, in place of the model's`,
     );
   });
 

@@ -3,11 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compile, loadCompiler } from "../../../compiler/api/compile.ts";
+import { cost } from "../../../compiler/api/cost.ts";
+import { inspectBuild } from "../../../compiler/api/inspect.ts";
 import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { isSmall, verifyCompilation } from "../../../compiler/api/verify.ts";
 import { writeBuild } from "../../../compiler/build/index.ts";
 import type { Compilation } from "../../../compiler/compile/index.ts";
-import { verifiedText } from "../../../compiler/report/text/index.ts";
+import { manifestText, verifiedText } from "../../../compiler/report/text/index.ts";
 import type { DiagnosticError } from "../../../ir/diagnostic.ts";
 import { writeTiny } from "../../end-to-end/tiny-model.ts";
 
@@ -25,9 +27,18 @@ beforeAll(async () => {
 afterAll(() => rmSync(dir, { recursive: true }));
 
 test("a small model is verified without being asked", async () => {
-  const { verified } = await compile(options);
+  const { verified, manifest } = await compile(options);
   expect(verified).toHaveLength(1);
-  const [{ output, largest, secureError, plainError, declared }] = verified as [NonNullable<typeof verified>[0]];
+  const [{ output, largest, secureError, plainError, declared, ...more }] = verified as [
+    NonNullable<typeof verified>[0],
+  ];
+  expect(more.relativeError).toBe(secureError / largest);
+  // The manifest has what it declares to everybody, and not what was measured with private weights.
+  expect(manifest.errors).toEqual([{ tensor: "logits", declared: more.published, largest: expect.any(Number) }]);
+  expect(more.published).toBeGreaterThan(secureError);
+  expect(inspectBuild({ build }).manifest.errors).toEqual(manifest.errors);
+  expect((await cost({ build })).errors).toEqual(manifest.errors);
+  expect(manifestText(manifest)).toContain(`declared error of logits: ${more.published}, `);
   expect(output).toBe("logits");
   expect(largest).toBeGreaterThan(0.1);
   // The parties round in other places than the interpreter: neither error is zero, and both are declared.
@@ -35,6 +46,14 @@ test("a small model is verified without being asked", async () => {
   expect(Math.max(secureError, plainError)).toBeLessThanOrEqual(declared!);
   expect(verifiedText(verified)).toContain("logits");
   expect(readdirSync(dir).filter((name) => name.startsWith(".build"))).toEqual([]);
+});
+
+test("what the manifest declares does not depend on private weights", async () => {
+  const declaredOf = async (model: string) =>
+    (await compile({ ...options, model, private: ["*"], verify: false })).manifest.errors;
+  const [tuned, untouched] = [await declaredOf(options.model), await declaredOf(options.base!)];
+  expect(tuned).toHaveLength(1);
+  expect(tuned).toEqual(untouched);
 });
 
 test("--no-verify skips it, and a build without samples has nothing to compare with", async () => {
@@ -61,6 +80,16 @@ test("answers beyond the declared error are refused", async () => {
   const { diagnostics } = (await failed.catch((error: unknown) => error)) as DiagnosticError;
   expect(diagnostics.map(({ code }) => code)).toEqual(["MRL0508"]);
   expect(diagnostics[0]!.message).toContain('output "logits"');
+});
+
+test("answers beyond what the manifest declares are refused", async () => {
+  const other = join(dir, "published");
+  writeBuild(other, compilation.files);
+  const manifest = { ...compilation.manifest, errors: [{ tensor: "logits", declared: 1e-9, largest: 1 }] };
+  const failed = verifyCompilation(other, { ...compilation, manifest });
+  const { diagnostics } = (await failed.catch((error: unknown) => error)) as DiagnosticError;
+  expect(diagnostics.map(({ code }) => code)).toEqual(["MRL0508"]);
+  expect(diagnostics[0]!.message).toContain("1.0e-9 that the manifest declares");
 });
 
 test("a build that fails its verification does not replace an earlier one", async () => {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { inputsOf } from "../../../compiler/api/inputs.ts";
 import type { Manifest } from "../../../compiler/build/manifest.ts";
-import { readInputFiles } from "../../../compiler/run/input-files.ts";
+import { inputName, nameBeforeNumber } from "../../../compiler/cli/repeated-options.ts";
+import { inputFileOf, readInputFiles } from "../../../compiler/run/input-files.ts";
 import { DiagnosticError } from "../../../ir/diagnostic.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-inputs-"));
@@ -32,6 +33,19 @@ test.each([
   ["two names that are one", [`x=${a}`, `x=${b}`]],
 ])("a tensor that is given twice is refused: %s", (_, given) => {
   expect(messagesOf(() => readInputFiles(given))).toEqual(['MRL0817 expected each input once, found "x" twice']);
+});
+
+test("names of inputs and paths may contain the sign between them", () => {
+  const odd = file("b=2.json", { "x=1": [5] });
+  const tensorOf = (argument: string) =>
+    [...readInputFiles([argument])].map(([name, { tensor }]) => [name, ...tensor.data]);
+  expect(tensorOf(`x=1=${odd}`)).toEqual([["x=1", 5]]);
+  expect(tensorOf(odd)).toEqual([["x=1", 5]]);
+  expect(inputFileOf("x=nowhere.npy")).toEqual({ name: "x", file: "nowhere.npy" });
+  const manifest = { inputs: [{ name: "x=1", label: "client", type: "f32", shape: [1] }] } as unknown as Manifest;
+  expect([...inputsOf(manifest, { inputs: { "x=1": odd } }).keys()]).toEqual(["x=1"]);
+  expect(inputName(`x=1=${odd}`)).toBe("x=1");
+  expect(nameBeforeNumber("x=1=2")).toBe("x=1");
 });
 
 test("a value and a file for one input are refused too", () => {

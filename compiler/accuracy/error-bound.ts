@@ -1,11 +1,12 @@
-import { interpret, interpretRaw, toReal } from "../../../ir/interpret.ts";
-import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../../ir/module.ts";
-import type { Tensor, WeightStore } from "../../../ir/tensor.ts";
-import { isFixed, sizeOf, type TensorType } from "../../../ir/type.ts";
-import { specOf } from "../../../passes/5-select/index.ts";
-import { ulpsOf } from "../../../runtime/protocols/kit/index.ts";
-import { protocols } from "../../../runtime/protocols/registry.ts";
-import { createFixedStream } from "../../tensors/index.ts";
+import { interpret, interpretRaw, toReal } from "../../ir/interpret.ts";
+import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
+import type { Tensor, WeightStore } from "../../ir/tensor.ts";
+import { isFixed, sizeOf, type TensorType } from "../../ir/type.ts";
+import { type Observation, observe, type RunObservation } from "../../passes/4-quantize/index.ts";
+import { specOf } from "../../passes/5-select/index.ts";
+import { type Fixed, type Spec, ulpsOf } from "../../runtime/protocols/kit/index.ts";
+import { protocols } from "../../runtime/protocols/registry.ts";
+import { createFixedStream } from "../tensors/index.ts";
 
 /** A way to move the values of one run, and the factor on the change that it makes. */
 interface Trial {
@@ -33,18 +34,26 @@ const trials: readonly Trial[] = [
 export const errorBound = (...given: Parameters<typeof errorBounds>): number =>
   Math.max(0, ...errorBounds(...given).values());
 
-/** off: for callers that know the error from rounding weights and inputs, and add it. */
-type RoundingMode = "on" | "off";
+export interface ErrorBoundOptions {
+  /** off: for callers that know the error from rounding weights and inputs, and add it. Default: on. */
+  readonly rounding?: "on" | "off";
+  /**
+   * Values that a protocol's error is a part of: as large as in this run (default), or as large as their public bounds
+   * allow, for a bound on runs with other weights and inputs.
+   */
+  readonly magnitudes?: "run" | "bounds";
+}
 
 /** The same bound for each output. */
 export function errorBounds(
   module: Module,
   weights: WeightStore,
   inputs: ReadonlyMap<ValueId, Tensor>,
-  rounding: RoundingMode = "on",
+  { rounding = "on", magnitudes = "run" }: ErrorBoundOptions = {},
 ): ReadonlyMap<ValueId, number> {
   const exact = interpret(module, weights, inputs);
-  const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op)]));
+  const seen = magnitudes === "run" ? observe({ module, weights }, [inputs]) : undefined;
+  const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op, seen)]));
   const next = createNoise();
   const bounds = new Map<ValueId, number>();
   for (const { together, factor } of trials) {
@@ -86,9 +95,22 @@ function roundingNoise({ element, shape }: TensorType): Perturbation | undefined
   return (x, noise) => (Math.abs(noise) < 1 / 12 ? x + Math.sign(noise) : x);
 }
 
-function opUlps(module: Module, op: Op): number {
+function opUlps(module: Module, op: Op, seen: RunObservation | undefined): number {
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
-  return protocol && op.name !== "share" ? ulpsOf(protocol, specOf(module, op)) : 0;
+  if (!protocol || op.name === "share") return 0;
+  const spec = specOf(module, op);
+  return ulpsOf(protocol, spec, seen && seenSpec(spec, op, seen));
+}
+
+/** The spec with the bounds that its values keep in the runs that were observed. */
+export function seenSpec(spec: Spec, op: Pick<Op, "operands" | "result">, { values, inner }: Observation): Spec {
+  const within = (fixed: Fixed, id: ValueId): Fixed => ({ ...fixed, ...values.get(id) });
+  const sums = inner.get(op.result);
+  return {
+    operands: spec.operands.map((fixed, k) => within(fixed, op.operands[k]!)),
+    result: within(spec.result, op.result),
+    attrs: { ...spec.attrs, ...(sums && "sum_lo" in spec.attrs && { sum_lo: sums.lo, sum_hi: sums.hi }) },
+  };
 }
 
 /** Uniform in [−1, 1), equal in every run: for estimates, not for secrets. */

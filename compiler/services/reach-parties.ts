@@ -1,0 +1,76 @@
+import { isBusy } from "../../runtime/core/index.ts";
+import { handshake } from "../../runtime/session/index.ts";
+import { type Channel, nowMs } from "../../runtime/transport/index.ts";
+import { connect, type Identity } from "../../runtime/transport/node/index.ts";
+import type { PartyBuild } from "../build/index.ts";
+import type { Endpoint } from "./service.ts";
+import { agreementOf, connectionPurposes, handshakeFields, newSessionId } from "./session-agreement.ts";
+
+/** The other parties, as a client reaches them. */
+export interface OtherParties {
+  readonly part: PartyBuild;
+  readonly identity: Identity;
+  readonly server: Endpoint;
+  readonly dealer: Endpoint;
+  /** Seconds to wait for parties that are busy, all attempts together. */
+  readonly patienceSeconds?: number;
+  /** Called with a line each time that a party is busy. */
+  readonly onBusy?: (line: string) => void;
+}
+
+/** A session in which all parties agree, and nothing was shared yet. */
+export interface ReachedParties {
+  readonly session: string;
+  readonly server: Channel;
+  readonly dealer: Channel;
+}
+
+export const defaultPatienceSeconds = 300;
+/** A party that is there answers within this time, whatever is left of the patience. */
+const leastAnswerMs = 30_000;
+
+/**
+ * Connects to both parties and agrees with them, and asks again where one is busy. `channels` always has what is open.
+ * @throws SessionError of the last attempt
+ */
+export async function reachParties(
+  { part, identity, server, dealer, patienceSeconds = defaultPatienceSeconds, onBusy }: OtherParties,
+  channels: Channel[],
+  watched: (channel: Channel) => Channel,
+  isAbandoned: () => boolean,
+): Promise<ReachedParties> {
+  const untilMs = nowMs() + patienceSeconds * 1000;
+  const attempt = async (session: string): Promise<ReachedParties> => {
+    const mine = handshakeFields(agreementOf(part), "client", session);
+    const reach = async (expect: "server" | "dealer", endpoint: Endpoint, purpose: string): Promise<Channel> => {
+      const channel = watched(await connect({ ...endpoint, identity, expect, purpose, session }));
+      channels.push(channel);
+      await handshake(channel, mine, { timeoutMs: Math.max(leastAnswerMs, untilMs - nowMs()) });
+      return channel;
+    };
+    // The server answers when it is this session's turn, so nobody waits at the dealer meanwhile.
+    const atServer = await reach("server", server, connectionPurposes.online);
+    return { session, server: atServer, dealer: await reach("dealer", dealer, connectionPurposes.correlations) };
+  };
+  for (;;) {
+    const session = newSessionId();
+    try {
+      return await attempt(session);
+    } catch (error) {
+      if (!isBusy(error) || isAbandoned()) throw error;
+      const waitMs = jitteredMs(error.retryAfterSeconds ?? 1, session);
+      if (nowMs() + waitMs > untilMs) throw error;
+      await Promise.all(channels.splice(0).map((channel) => channel.close()));
+      onBusy?.(`${error.code} ${error.message}: the next attempt follows in ${(waitMs / 1000).toFixed(1)} s`);
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      if (isAbandoned()) throw error;
+    }
+  }
+}
+
+/** Clients that were refused together do not come back together: from the half of the time to one and a half. */
+function jitteredMs(seconds: number, session: string): number {
+  // The session id is uniform, and no longer used for anything else.
+  const share = Number.parseInt(session.slice(0, 8), 16) / 2 ** 32;
+  return 1000 * seconds * (0.5 + share);
+}

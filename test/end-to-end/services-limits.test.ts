@@ -1,0 +1,147 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { resolveModelOptions } from "../../compiler/api/model-options.ts";
+import { loadPartyBuild, type PartyBuild } from "../../compiler/build/party-build.ts";
+import { writeBuild } from "../../compiler/build/write-build.ts";
+import { compileModel } from "../../compiler/compile/compile.ts";
+import { initKeys } from "../../compiler/keys/init-keys.ts";
+import { readIdentity } from "../../compiler/keys/read-identity.ts";
+import { openClientExecutor } from "../../compiler/run/client-executor.ts";
+import { checkInputs, readInputFiles } from "../../compiler/run/input-files.ts";
+import { type DealerOptions, startDealer } from "../../compiler/services/dealer-service.ts";
+import { defaultProgramLimits, planPrograms } from "../../compiler/services/program-plan.ts";
+import { queryServer } from "../../compiler/services/remote-session.ts";
+import { type ServerOptions, startServer } from "../../compiler/services/server-service.ts";
+import type { Service } from "../../compiler/services/service.ts";
+import { connectionPurposes, newSessionId } from "../../compiler/services/session-agreement.ts";
+import type { SessionError } from "../../runtime/core/errors.ts";
+import type { Role } from "../../runtime/core/steps.ts";
+import type { Channel } from "../../runtime/transport/channel.ts";
+import type { Identity } from "../../runtime/transport/node/identity.ts";
+import { connect } from "../../runtime/transport/node/tls.ts";
+import { runSession } from "../harness/run-session.ts";
+import { type TinyFiles, writeTiny } from "./tiny-model.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "marillc-limits-"));
+const build = join(dir, "build");
+const anywhere = { host: "127.0.0.1", port: 0 };
+let files: TinyFiles;
+let identities: Readonly<Record<Role, Identity>>;
+let client: PartyBuild;
+
+beforeAll(async () => {
+  files = writeTiny(join(dir, "model"));
+  const { model, base, calibration } = files;
+  const options = { model, base, calibrate: calibration, reveal: { logits: "client" } } as const;
+  writeBuild(build, compileModel(resolveModelOptions(options)).files);
+  const { folders } = await initKeys(join(dir, "keys"));
+  const read = async (role: Role) => [role, await readIdentity(folders[role])] as const;
+  const all = await Promise.all((["client", "server", "dealer"] as const).map(read));
+  identities = Object.fromEntries(all) as Record<Role, Identity>;
+  client = await loadPartyBuild(build, "client");
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const running: Service[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((service) => service.close()));
+});
+
+async function deploy(more: { readonly serve?: Partial<ServerOptions>; readonly deal?: Partial<DealerOptions> } = {}) {
+  const lines: string[] = [];
+  const log = (line: string): void => void lines.push(line);
+  const dealer = await startDealer({ listen: anywhere, identity: identities.dealer, log, ...more.deal });
+  running.push(dealer);
+  const own = { listen: anywhere, identity: identities.server, log, ...more.serve };
+  const server = await startServer({ dir: build, dealer, ...own });
+  running.push(server);
+  return { server, dealer, lines };
+}
+type Deployed = Awaited<ReturnType<typeof deploy>>;
+
+const inputsOfTiny = () => checkInputs(client.manifest, readInputFiles([`tokens=${files.input}`]));
+const ask = ({ server, dealer }: Deployed, patienceSeconds?: number, onBusy?: (line: string) => void) =>
+  queryServer({
+    ...{ part: client, inputs: inputsOfTiny(), identity: identities.client, server, dealer },
+    ...(patienceSeconds !== undefined && { patienceSeconds }),
+    ...(onBusy && { onBusy }),
+  });
+const errorOf = (work: Promise<unknown>): Promise<SessionError> =>
+  work.then(
+    () => expect.fail("nothing went wrong"),
+    (error) => error,
+  );
+const atDealer = ({ dealer }: Deployed): Promise<Channel> =>
+  connect({
+    ...{ host: dealer.host, port: dealer.port, identity: identities.client, expect: "dealer" },
+    ...{ purpose: connectionPurposes.correlations, session: newSessionId() },
+  });
+
+test("64 connections that close again take no session from anyone", async () => {
+  const deployed = await deploy({ deal: { limits: { maxSessions: 1, maxWaiting: 3 } } });
+  for (let k = 0; k < 64; k++) await (await atDealer(deployed)).close();
+  await ask(deployed);
+});
+
+test("a client beyond the room is asked to come back, and does so until it is answered", async () => {
+  const deployed = await deploy({ serve: { limits: { maxSessions: 1, maxWaiting: 0 } } });
+  const told: string[] = [];
+  await Promise.all(Array.from({ length: 3 }, () => ask(deployed, 60, (line) => told.push(line))));
+  expect(told[0]).toMatch(/^MRL0706 the server stopped the session: MRL0740 \(busy\): the next attempt follows in \d/);
+});
+
+test("without patience the client reports that the service is busy", async () => {
+  const deployed = await deploy({ serve: { limits: { maxSessions: 1, maxWaiting: 0 } } });
+  const outcomes = await Promise.allSettled(Array.from({ length: 3 }, () => ask(deployed, 0)));
+  const failed = outcomes.flatMap((each) => (each.status === "rejected" ? [each.reason as SessionError] : []));
+  expect(failed.map(({ peerCode }) => peerCode)).toEqual(["MRL0740", "MRL0740"]);
+});
+
+test("a session beyond its limit of bytes ends, and the log says why", async () => {
+  const limited = await deploy({ serve: { limits: { maxSessionBytes: 1000 } } });
+  await errorOf(ask(limited));
+  await expect
+    .poll(() => limited.lines.join("\n"))
+    .toContain("MRL0741 the session exceeds a limit of this service: 1000 bytes");
+});
+
+test("programs of too many operators, or of too much work, are refused before they are planned", async () => {
+  const { mir, manifest } = await loadPartyBuild(build, "server");
+  const plan = (text: string, limits: object) =>
+    planPrograms(
+      { setting: manifest.setting, programs: [new TextEncoder().encode(text)] },
+      { ...defaultProgramLimits, ...limits },
+    );
+  await plan(mir, {});
+  expect(await errorOf(plan(mir, { maxOperators: 3 }))).toMatchObject({ code: "MRL0709" });
+  expect((await errorOf(plan(mir, { maxOperators: 3 }))).message).toContain("operators");
+  const tall = mir.replaceAll("[1, 4, ", "[1, 100000000000, ");
+  expect(tall).not.toBe(mir);
+  expect((await errorOf(plan(tall, {}))).message).toContain("products and elements");
+});
+
+test("a query whose online phase outlasts the silence that parties allow is answered", async () => {
+  const server = await loadPartyBuild(build, "server");
+  const executor = await openClientExecutor(client, {});
+  const { shared } = await executor.prepare(inputsOfTiny());
+  await executor.release();
+  const tensors = new Map([...client.tensors, ...server.tensors]);
+  const silenceMs = 300;
+  /** A round takes half of that silence; all rounds together take longer. */
+  const slow = (channel: Channel): Channel => ({
+    ...{ peer: channel.peer, left: channel.left, sent: channel.sent, received: channel.received },
+    send: async (frame, kind) => {
+      const isRound = channel.peer === "client" && kind !== "control";
+      if (isRound) await new Promise((resolve) => setTimeout(resolve, silenceMs / 2));
+      await channel.send(frame, kind);
+    },
+    receive: (expected) => channel.receive({ timeoutMs: silenceMs, ...expected }),
+    close: (reason) => channel.close(reason),
+  });
+  const started = performance.now();
+  const { results } = await runSession(client.program, tensors, [shared], slow);
+  expect(performance.now() - started).toBeGreaterThan(2 * silenceMs);
+  expect(results).toHaveLength(1);
+});
