@@ -68,20 +68,19 @@ export {
   type WrittenInvite,
 } from "./keys.ts";
 export { defaultTolerance, type ModelOptions, type Owner, type Reader, resolveModelOptions } from "./model-options.ts";
+export type { PartyOptions } from "./party-identity.ts";
 export { type RewriteOptions, type RewriteResult, rewrite } from "./rewrite.ts";
 export { type LocalRunOptions, type RunOptions, run } from "./run.ts";
+export type { Service, ServiceOptions } from "./running-service.ts";
 export type { ServedQuery, ServerInputOptions } from "./server-inputs.ts";
 export type { ServedAnswer } from "./server-outputs.ts";
 export {
   type DealOptions,
   deal,
-  type PartyOptions,
   type QueryOptions,
   query,
   type RemoteOptions,
   type ServeOptions,
-  type Service,
-  type ServiceOptions,
   serve,
 } from "./services.ts";
 export { type Address, addressText, endpointOf, given, type LinkOption, linkOf } from "./values.ts";

@@ -25,6 +25,10 @@ export function processIo(): CommandIo {
     get interrupted() {
       return waitForSignal();
     },
+    onHangup: (work) => {
+      process.on("SIGHUP", work);
+      return () => void process.off("SIGHUP", work);
+    },
     beforeSignal: workBeforeSignal,
   };
 }

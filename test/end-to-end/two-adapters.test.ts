@@ -131,7 +131,9 @@ test("a sum of adapters answers as float64 does with both active", async () => {
   expect(code).toBe(0);
   // The table of the compiler's own check against float64.
   expect(out).toMatch(/logits +\S+ +0\.0\d+/);
-  expect(loadManifest(at("sum")).weights.filter(({ why }) => why === "of the adapter in a+b").length).toBeGreaterThan(0);
+  expect(loadManifest(at("sum")).weights.filter(({ why }) => why === "of the adapter in a+b").length).toBeGreaterThan(
+    0,
+  );
   const { json } = await run("sum");
   expect(json.outputs.logits!.data).toHaveLength(8 * 64);
 });

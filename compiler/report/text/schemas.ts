@@ -278,5 +278,5 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
   "keys trust": document({ party: text, fingerprint: text }, { validUntil: text }),
   "keys revoke": document({ party: text, fingerprint: text }, { validUntil: text }),
   "keys list": document({ own: knownParty, peers: list(knownParty) }),
-  doctor: document({ findings: list(object({ what: text, fine: flag, found: text }, { help: text })) }),
+  doctor: document({ findings: list(object({ what: text, fine: flag, found: text }, { help: text, warning: flag })) }),
 };

@@ -9,7 +9,7 @@ import * as tls from "node:tls";
 import { type Role, SessionError, sessionError } from "../../core/index.ts";
 import { type Channel, type ChannelOptions, FramedChannel, nowMs } from "../index.ts";
 import { greet, type Hello, receiveHello } from "./greeting.ts";
-import { checkOwnCertificate, fingerprintOf, type Identity, peerOf } from "./identity.ts";
+import { checkOwnCertificate, fingerprintOf, type Identity, type PeerPin, peerOf, pinOf } from "./identity.ts";
 import { SocketPort } from "./socket-port.ts";
 import { Ungreeted } from "./ungreeted.ts";
 
@@ -39,6 +39,8 @@ export interface ListenOptions extends EndpointOptions {
   readonly onConnection: (channel: Channel, hello: Hello, peer: PeerAddress) => void | Promise<void>;
   /** Called for each connection that was dropped for want of room, before it greeted. */
   readonly onDropped?: (address: string) => void;
+  /** Called when a connection ends before its TLS handshake without anything that could be refused. */
+  readonly onLeft?: () => void;
   /** Called when a connection is refused; the listener goes on. */
   readonly onRefused?: (error: SessionError) => void;
   /** Called when `onConnection` failed and its channel was closed. Without it the error is an unhandled rejection. */
@@ -51,15 +53,19 @@ export interface ConnectOptions extends EndpointOptions, Partial<Hello> {
   readonly patienceMs?: number;
 }
 
-/** Where a peer is, and the fingerprint of its certificate: who it is. */
+/** Where a peer is, and who it is. */
 export interface PeerAddress {
   readonly address: string;
+  /** Of its certificate. */
   readonly fingerprint: string;
+  readonly pin: PeerPin;
 }
 
 export interface Listener {
   readonly host: string;
   readonly port: number;
+  /** New connections see another key or other pins; open ones go on. @throws SessionError for an expired certificate */
+  replaceIdentity(identity: Identity): void;
   /** Stops listening and drops connections that have not greeted yet; open channels stay open. */
   close(): Promise<void>;
 }
@@ -169,7 +175,8 @@ function openTls(
 }
 
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { identity, handshakeTimeoutMs = defaultHandshakeTimeoutMs } = options;
+  const { handshakeTimeoutMs = defaultHandshakeTimeoutMs } = options;
+  let { identity } = options;
   checkOwnCertificate(identity);
   const server = tls.createServer({ ...tlsOptions(identity), requestCert: true, handshakeTimeout: handshakeTimeoutMs });
   server.maxConnections = options.maxConnections ?? defaultMaxConnections;
@@ -178,14 +185,17 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   server.on("drop", (dropped) => options.onDropped?.(dropped?.remoteAddress ?? "an unknown address"));
   server.on("tlsClientError", (error, socket) => {
     const from = addressOf(socket);
-    options.onRefused?.(sessionError("insecure", { peer: from, reason: reasonOf(error), where: from }, { at: from }));
+    if (options.onLeft && reasonOf(error) === "ECONNRESET") options.onLeft();
+    else
+      options.onRefused?.(sessionError("insecure", { peer: from, reason: reasonOf(error), where: from }, { at: from }));
     socket.destroy();
   });
   server.on("secureConnection", (socket) => {
     const from = addressOf(socket);
-    welcome(socket, from, options, handshakeTimeoutMs, () => ungreeted.delete(from)).then(
+    const current = { ...options, identity };
+    welcome(socket, from, current, handshakeTimeoutMs, () => ungreeted.delete(from)).then(
       ({ channel, hello, peer }) => handOver(channel, hello, peer, options),
-      (error) => options.onRefused?.(explain(error, identity, from, from)),
+      (error) => options.onRefused?.(explain(error, current.identity, from, from)),
     );
   });
   const address = await listenOn(server, options.host, options.port);
@@ -193,6 +203,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return {
     host: address.address,
     port: address.port,
+    replaceIdentity: (next) => {
+      checkOwnCertificate(next);
+      server.setSecureContext(tlsOptions(next));
+      identity = next;
+    },
     close: async () => {
       server.close();
       ungreeted.destroy();
@@ -215,10 +230,11 @@ async function welcome(
   const accepts = options.accepts ?? rolesOf(options.identity);
   const channel = channelOver(socket, options.identity, accepts, from, options);
   const fingerprint = fingerprintOf(socket.getPeerX509Certificate()!);
+  const pin = pinOf(options.identity, fingerprint)!;
   try {
     const hello = await receiveHello(channel, timeoutMs);
     onGreeted();
-    return { channel, hello, peer: { address: socket.remoteAddress ?? "", fingerprint } };
+    return { channel, hello, peer: { address: socket.remoteAddress ?? "", fingerprint, pin } };
   } catch (error) {
     void channel.close();
     throw error;
