@@ -33,7 +33,11 @@ beforeAll(async () => {
   for (const name of ["alice", "bob", "carol"]) {
     const [party, invite] = [`client.${name}`, at(`${name}.json`)];
     await inviteParty({ identity: at("keys/server"), party, invite });
-    const { certificate } = await acceptInvite({ invite, folder: at("keys", name), ...(name === "carol" && { days: 9 }) });
+    const { certificate } = await acceptInvite({
+      invite,
+      folder: at("keys", name),
+      ...(name === "carol" && { days: 9 }),
+    });
     for (const role of ["server", "dealer"]) await trustParty({ identity: at("keys", role), party, certificate });
   }
 });
@@ -95,7 +99,14 @@ test("a service that stops lets its sessions end, and refuses others with the ti
   await ended;
   await server.closed;
   expect(lines.filter(({ about }) => about?.event === "answered")).toMatchObject([
-    { about: { peer: "client.alice", address: "127.0.0.1", queries: 2, session: expect.stringMatching(/^[0-9a-f]{8}$/) } },
+    {
+      about: {
+        peer: "client.alice",
+        address: "127.0.0.1",
+        queries: 2,
+        session: expect.stringMatching(/^[0-9a-f]{8}$/),
+      },
+    },
   ]);
   expect(lines.at(-1)!.line).toBe("stopped");
 });
@@ -155,7 +166,9 @@ test("metrics count what the log says", async () => {
   await ask(parties, "alice");
   await failure(ask(parties, "bob"));
   const base = `http://${server.health!.host}:${server.health!.port}`;
-  await eventually(async () => (await (await fetch(`${base}/metrics`)).text()).includes('marillc_refused_total{code="MRL0720"} 1'));
+  await eventually(async () =>
+    (await (await fetch(`${base}/metrics`)).text()).includes('marillc_refused_total{code="MRL0720"} 1'),
+  );
   const response = await fetch(`${base}/metrics`);
   expect(response.headers.get("content-type")).toContain("version=0.0.4");
   const text = await response.text();
@@ -177,7 +190,12 @@ test("doctor leaves no line in another party's log, with an identity and without
   expect(found.map(({ fine }) => fine)).toEqual([true, true, true, true]);
   await ask(parties, "alice");
   await eventually(() => lines.some(({ about }) => about?.event === "dealt"));
-  expect(lines.filter(({ about }) => about?.level !== "debug").map(({ about }) => about!.event).sort()).toEqual(["answered", "dealt"]);
+  expect(
+    lines
+      .filter(({ about }) => about?.level !== "debug")
+      .map(({ about }) => about!.event)
+      .sort(),
+  ).toEqual(["answered", "dealt"]);
 });
 
 test("doctor warns of what will not work for long, and fails only what does not work", async () => {
