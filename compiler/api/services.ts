@@ -87,13 +87,14 @@ export async function serve(all: ServeOptions): Promise<Service> {
       onAnswer: ({ shares: _, ...query }, outputs, residues) => {
         const report = unsaved(core, query.session.slice(0, 8));
         const kept = folder === undefined ? [] : [{ party: "server" as const, folder, residues }];
-        let written: Pick<ServedAnswer, "shares"> = {};
+        let written: Pick<ServedAnswer, "shares" | "unsaved"> = {};
         try {
           if (kept.length > 0) written = { shares: writeShares(manifest, query, kept, report) };
           if (options.output !== undefined && outputs.size > 0) writeServedOutputs(options.output, query, outputs);
         } catch (error) {
           // The query is answered, and its client has no part in our disk: the answer goes to `onAnswer` all the same.
           for (const problem of writingProblems(error)) report(problem);
+          written = { ...written, unsaved: true };
         }
         options.onAnswer?.({ ...query, outputs: outputsJson(outputs), ...written });
       },

@@ -68,8 +68,10 @@ async function runServer(call: Invocation): Promise<CommandResult> {
   return serveUntilInterrupted(call, service, log);
 }
 
-/** What a query opened to the server. */
-function answerText({ session, query, record, outputs, shares = {} }: ServedAnswer): string {
+/** What a query opened to the server: the first numbers, and all of them where no file has them. */
+function answerText(answer: ServedAnswer): string {
+  if (answer.unsaved) return `${JSON.stringify(answer)}\n`;
+  const { session, query, record, outputs, shares = {} } = answer;
   const about = record === undefined ? "" : `, record ${record}`;
   return `${[`session ${session.slice(0, 8)}, query ${query}${about}`, ...outputLines(outputs), ...shareLines(shares)].join("\n")}\n`;
 }

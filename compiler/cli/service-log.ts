@@ -58,7 +58,7 @@ interface Written extends LogFields {
   readonly message: string;
 }
 
-/** `2026-12-01T10:00:00.000Z warn  failed: MRL0701 … (client.alice, 10.0.0.2, session 1a2b3c4d)` */
+/** `2026-12-01T10:00:00.000Z warn  failed: … (client.alice, 10.0.0.2, session 1a2b3c4d)` */
 const textWriter =
   ({ err }: CommandIo) =>
   (json: string): void => {
