@@ -12,7 +12,7 @@ const protocol = within("runtime", "mutants");
 const others = ["audit", "estimate", "exporters", "families", "nets", "student"].map((folder) => `compiler/${folder}`);
 /** Single files that take as long as those. */
 const long = ["compiler/architecture-rounds", "passes/relations"].map((file) => `test/${file}.test.ts`);
-const endToEnd = [...within("end-to-end", "cli", "docs", "examples", "package", ...others), ...long];
+const endToEnd = [...within("end-to-end", "cli", "diagnostics", "docs", "examples", "package", ...others), ...long];
 /** The same, in a process of its own for each file: its memory is measured. */
 const measured = within("compiler/hostile");
 /** All others: they are quick. */
