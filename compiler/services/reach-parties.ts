@@ -5,6 +5,7 @@ import { connect, type Identity } from "../../runtime/transport/node/index.ts";
 import type { PartyBuild } from "../build/index.ts";
 import type { Endpoint } from "./service.ts";
 import { agreementOf, connectionPurposes, handshakeFields, newSessionId } from "./session-agreement.ts";
+import { whileThere } from "./while-there.ts";
 
 /** The other parties, as a client reaches them. */
 export interface OtherParties {
@@ -50,7 +51,8 @@ export async function reachParties(
     };
     // The server answers when it is this session's turn, so nobody waits at the dealer meanwhile.
     const atServer = await reach("server", server, connectionPurposes.online);
-    return { session, server: atServer, dealer: await reach("dealer", dealer, connectionPurposes.correlations) };
+    const reaching = reach("dealer", dealer, connectionPurposes.correlations);
+    return { session, server: atServer, dealer: await whileThere(atServer, reaching) };
   };
   for (;;) {
     const session = newSessionId();

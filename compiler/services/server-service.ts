@@ -32,6 +32,7 @@ import type { LogLevel } from "./service-log.ts";
 import { agreementOf, connectionPurposes, handshakeFields, pairingTimeoutMs } from "./session-agreement.ts";
 import { guardSession, type SessionGuard } from "./session-guard.ts";
 import { createSessionPool, inlinePool, reasonOf, type SessionPool } from "./session-pool.ts";
+import { whileThere } from "./while-there.ts";
 
 export interface ServerOptions extends ServiceOptions {
   readonly dir: string;
@@ -176,11 +177,7 @@ async function reachDealer(
   });
   try {
     await sendProgram(dealer, agreementOf(part), mir, decodeMir === undefined ? [] : [decodeMir, ...bucketMirs]);
-    let isReached = false;
-    // A client that leaves may have said why; until its session begins it has nothing else to say.
-    const gone = client.left.then(() => (isReached ? undefined : client.receive({ exactBytes: 0 })));
-    await Promise.race([handshake(dealer, mine, { timeoutMs: dealerTurnMs }), gone]);
-    isReached = true;
+    await whileThere(client, handshake(dealer, mine, { timeoutMs: dealerTurnMs }));
     return dealer;
   } catch (error) {
     await dealer.close(reasonOf(error));

@@ -56,9 +56,9 @@ export const limitSpecs: Readonly<Record<keyof ServiceLimits, LimitSpec>> = {
     help: "seconds that the service computes for a session (default: 3600)",
   },
   workers: {
-    fallback: isBuilt ? Math.min(16, Math.max(1, cores - 1)) : 0,
+    fallback: isBuilt ? Math.min(16, Math.max(2, cores - 1)) : 0,
     least: 0,
-    help: "threads that plan and compute; 0 computes where peers are answered (default: one less than cores)",
+    help: "threads that plan and compute; 0 computes where peers are answered (default: one less than cores, at least 2)",
   },
 };
 

@@ -44,16 +44,21 @@ interface WorkerSlot {
 
 /** A worker that computes for this long without a pause is ended, with its sessions. */
 const stuckMs = 600_000;
+/** One step of most programs is shorter. */
+const longStepMs = 500;
 const sendWindowBytes = 2 ** 24;
 
 /** Threads of one kind, started as they are needed. */
 export function createSessionPool(source: WorkSource, most: number): SessionPool {
   const slots = new Set<WorkerSlot>();
   let sessions = 0;
+  let isClosing = false;
   const start = (): WorkerSlot => {
     const worker = new Worker(new URL("./session-thread.js", import.meta.url), { workerData: source });
     const slot: WorkerSlot = { worker, sessions: new Map(), ready: new Map(), running: undefined };
-    const die = (error: Error): void => {
+    const die = (found: Error): void => {
+      // A thread that the service itself ends is no fault.
+      const error = isClosing ? sessionError("closed", { peer: "service" }) : found;
       slots.delete(slot);
       clearInterval(watchdog);
       for (const { reject } of slot.sessions.values()) reject(error);
@@ -69,8 +74,10 @@ export function createSessionPool(source: WorkSource, most: number): SessionPool
     slots.add(slot);
     return slot;
   };
+  const load = ({ sessions: { size }, running }: WorkerSlot): number =>
+    size + (running && performance.now() - running.sinceMs > longStepMs ? most * 1e6 : 0);
   const leastBusy = (): WorkerSlot => {
-    const [best] = [...slots].sort((a, b) => a.sessions.size - b.sessions.size);
+    const [best] = [...slots].sort((a, b) => load(a) - load(b));
     return best && (best.sessions.size === 0 || slots.size >= most) ? best : start();
   };
   return {
@@ -82,6 +89,7 @@ export function createSessionPool(source: WorkSource, most: number): SessionPool
         give(slot, { session: id, kind: "begin", job, links: Object.keys(host.channels) as Role[] });
       }),
     close: async () => {
+      isClosing = true;
       await Promise.all([...slots].map(({ worker }) => worker.terminate()));
     },
   };

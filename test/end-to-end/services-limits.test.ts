@@ -15,12 +15,18 @@ import { defaultProgramLimits, planPrograms } from "../../compiler/services/prog
 import { queryServer } from "../../compiler/services/remote-session.ts";
 import { type ServerOptions, startServer } from "../../compiler/services/server-service.ts";
 import type { Service } from "../../compiler/services/service.ts";
-import { connectionPurposes, newSessionId } from "../../compiler/services/session-agreement.ts";
+import {
+  agreementOf,
+  connectionPurposes,
+  handshakeFields,
+  newSessionId,
+} from "../../compiler/services/session-agreement.ts";
 import type { SessionError } from "../../runtime/core/errors.ts";
 import type { Role } from "../../runtime/core/steps.ts";
+import { handshake } from "../../runtime/session/handshake.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import type { Identity } from "../../runtime/transport/node/identity.ts";
-import { connect } from "../../runtime/transport/node/tls.ts";
+import { connect, listen } from "../../runtime/transport/node/tls.ts";
 import { runSession } from "../harness/run-session.ts";
 import { type TinyFiles, writeTiny } from "./tiny-model.ts";
 
@@ -144,4 +150,21 @@ test("a query whose online phase outlasts the silence that parties allow is answ
   const { results } = await runSession(client.program, tensors, [shared], slow);
   expect(performance.now() - started).toBeGreaterThan(2 * silenceMs);
   expect(results).toHaveLength(1);
+});
+
+test("a client that waits at the dealer learns at once that the server has left", async () => {
+  const { dealer, server } = await deploy();
+  // A server that agrees, and is then gone before it reaches the dealer.
+  const listener = await listen({
+    ...{ ...anywhere, identity: identities.server, accepts: ["client"] },
+    onConnection: async (channel, { session }) => {
+      await handshake(channel, handshakeFields(agreementOf(client), "server", session));
+      await channel.close();
+    },
+  });
+  const started = performance.now();
+  expect((await errorOf(ask({ server: listener as Service, dealer, lines: [] }))).reason).toBe("peerLeft");
+  expect(performance.now() - started).toBeLessThan(10_000);
+  await listener.close();
+  await ask({ server, dealer, lines: [] });
 });
