@@ -1,3 +1,4 @@
+import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { readIdentity } from "../keys/index.ts";
 import { examineMachine, examineParty, type HealthCheck } from "../services/index.ts";
@@ -26,7 +27,7 @@ export interface DoctorResult {
  * @example
  * ```ts
  * const { findings } = await doctor({ server: "server.example:7000", identity: "keys/client" });
- * console.log(findings.filter(({ fine }) => !fine));
+ * console.log(findings.filter(({ fine, warning }) => !fine || warning));
  * ```
  */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorResult> {
@@ -44,8 +45,11 @@ export async function examine(
     role,
     endpointOf(options[role]!, role),
   ]);
-  const identity = options.identity === undefined ? undefined : await readIdentity(options.identity);
-  const machine = await examineMachine();
+  const doubts: HealthCheck[] = [];
+  const doubt = ({ code, message, at = "", help = "" }: Diagnostic): void =>
+    void doubts.push({ what: `identity ${at}`, fine: true, warning: true, found: `${code} ${message}`, help });
+  const identity = options.identity === undefined ? undefined : await readIdentity(options.identity, doubt);
+  const machine = [...(await examineMachine()), ...doubts];
   const parties: HealthCheck[] = [];
   for (const [role, endpoint] of endpoints) parties.push(...(await examineParty(role, endpoint, identity)));
   return { machine, parties };

@@ -1,4 +1,5 @@
 import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
+import type { RunResult } from "../run/index.ts";
 
 /** An invalid option, or an invalid combination of options. Code MRL0002; the command line exits with 2. */
 export class UsageError extends DiagnosticError {
@@ -8,6 +9,16 @@ export class UsageError extends DiagnosticError {
     super([{ code: "MRL0002", message: reason, help: "see marillc --help" }]);
     this.name = "UsageError";
     this.reason = reason;
+  }
+}
+
+/** The parties have answered, and the answer could not be written. It is not lost: `result` has it. */
+export class UnsavedError extends DiagnosticError {
+  readonly result: RunResult;
+  constructor(diagnostics: readonly Diagnostic[], result: RunResult) {
+    super(diagnostics);
+    this.name = "UnsavedError";
+    this.result = result;
   }
 }
 

@@ -29,8 +29,9 @@ import { openRemoteSession, type RemoteSession } from "../services/index.ts";
 import { usage } from "./errors.ts";
 import { anyText, callback, checkOptions, type Fields, flag, integer, objectOf, required, text } from "./fields.ts";
 import { type ClampOption, clampFields, warnClamped } from "./inputs.ts";
+import { identityOf } from "./party-identity.ts";
 import { checkRanges, type LocalRunOptions, localRunFields, onOneMachine, refuseOrWarn } from "./run.ts";
-import { identityOf, type RemoteOptions, remoteFields } from "./services.ts";
+import { type RemoteOptions, remoteFields } from "./services.ts";
 import { countOf, endpointOf, given, type LinkOption, linkOf } from "./values.ts";
 
 /** One generated token. */

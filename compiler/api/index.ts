@@ -23,7 +23,7 @@ export {
 } from "./cost.ts";
 export { demoModel, demoPrompt } from "./demo.ts";
 export { type DoctorOptions, type DoctorResult, doctor, examine } from "./doctor.ts";
-export { fileProblem, UsageError, usage } from "./errors.ts";
+export { fileProblem, UnsavedError, UsageError, usage } from "./errors.ts";
 export { type EvaluateOptions, type EvaluateResult, evaluate } from "./evaluate.ts";
 export {
   defaultTokens,
@@ -50,25 +50,37 @@ export {
   type AcceptedKey,
   type AcceptInviteOptions,
   acceptInvite,
+  type ChangedTrust,
   type CreateKeysOptions,
+  type CreateOwnKeyOptions,
   createKeys,
+  createOwnKey,
+  inviteParty,
   type KeysResult,
+  type KnownParties,
+  listKeys,
+  type OwnKey,
+  type PeerOptions,
+  type RenewKeyOptions,
+  renewKey,
+  revokeParty,
+  trustParty,
+  type WrittenInvite,
 } from "./keys.ts";
 export { defaultTolerance, type ModelOptions, type Owner, type Reader, resolveModelOptions } from "./model-options.ts";
+export type { PartyOptions } from "./party-identity.ts";
 export { type RewriteOptions, type RewriteResult, rewrite } from "./rewrite.ts";
 export { type LocalRunOptions, type RunOptions, run } from "./run.ts";
+export type { Service, ServiceOptions } from "./running-service.ts";
 export type { ServedQuery, ServerInputOptions } from "./server-inputs.ts";
 export type { ServedAnswer } from "./server-outputs.ts";
 export {
   type DealOptions,
   deal,
-  type PartyOptions,
   type QueryOptions,
   query,
   type RemoteOptions,
   type ServeOptions,
-  type Service,
-  type ServiceOptions,
   serve,
 } from "./services.ts";
 export { type Address, addressText, endpointOf, given, type LinkOption, linkOf } from "./values.ts";

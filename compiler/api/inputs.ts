@@ -132,7 +132,9 @@ export function prepareOutput(file: string | undefined, onWarning?: (line: strin
   requireWritable(file);
 }
 
-export function saveOutputs(file: string | undefined, outputs: ReadonlyMap<string, TypedTensor>): void {
-  if (file === undefined) return;
-  writeWholeFile(file, writeNpz(outputs as ReadonlyMap<string, TypedTensor & { readonly dtype: NpyDtype }>));
+/** Returns what it adds to the result: nothing. */
+export function saveOutputs(file: string | undefined, outputs: ReadonlyMap<string, TypedTensor>): object {
+  if (file !== undefined)
+    writeWholeFile(file, writeNpz(outputs as ReadonlyMap<string, TypedTensor & { readonly dtype: NpyDtype }>));
+  return {};
 }

@@ -1,7 +1,17 @@
 import type { Role } from "../../runtime/core/index.ts";
-import { acceptInvite as accept, initKeys } from "../keys/index.ts";
+import {
+  acceptInvite as accept,
+  initKeys,
+  initOwnKey,
+  type KnownParty,
+  listParties,
+  makeInvite,
+  renewKeys,
+  revokePeer,
+  trustPeer,
+} from "../keys/index.ts";
 import { refuseFile } from "./errors.ts";
-import { checkOptions, type Fields, integer, required, text } from "./fields.ts";
+import { checkOptions, type Fields, integer, oneOf, required, text } from "./fields.ts";
 
 export interface CreateKeysOptions {
   /** A new folder for `client/`, `server/` and `dealer/`. Existing keys are never overwritten. */
@@ -43,8 +53,45 @@ export async function createKeys(options: CreateKeysOptions): Promise<KeysResult
   return { schema: 1, folders, invites, fingerprints, validUntil: validUntil.toISOString() };
 }
 
+export interface CreateOwnKeyOptions {
+  /** A folder for `<role>/` and the invites. Existing keys are never overwritten. */
+  readonly folder: string;
+  /** The role of this machine. */
+  readonly role: Role;
+  /** Validity of the certificate in days, 1 to 36500. Default: two years. */
+  readonly days?: number;
+}
+
+const ownFields: Fields<CreateOwnKeyOptions> = {
+  folder: required(text),
+  role: required(oneOf(["client", "server", "dealer"])),
+  days,
+};
+
+/** Output of `keys init --role --json`. */
+export interface OwnKey extends AcceptedKey {
+  /** Invite files for the other two roles: they contain no secrets. */
+  readonly invites: Readonly<Partial<Record<Role, string>>>;
+}
+
+/**
+ * Creates the key of one party on its own machine, and invites for the others.
+ *
+ * @example
+ * ```ts
+ * const { folder, invites } = await createOwnKey({ folder: "keys", role: "server" });
+ * ```
+ */
+export async function createOwnKey(options: CreateOwnKeyOptions): Promise<OwnKey> {
+  checkOptions("createOwnKey", ownFields, options);
+  const { folder: dir, role, days } = options;
+  const made = await initOwnKey(dir, role, days).catch(refuseFile);
+  const { folder, certificateFile: certificate, fingerprint, validUntil, invites } = made;
+  return { schema: 1, role, folder, certificate, fingerprint, validUntil: validUntil.toISOString(), invites };
+}
+
 export interface AcceptInviteOptions {
-  /** The file `<role>.invite.json` that `createKeys` wrote. */
+  /** The file that `inviteParty`, `createOwnKey` or `createKeys` wrote. */
   readonly invite: string;
   /** A new folder for the identity of the invited party. */
   readonly folder: string;
@@ -58,8 +105,10 @@ const acceptFields: Fields<AcceptInviteOptions> = { invite: required(text), fold
 export interface AcceptedKey {
   readonly schema: 1;
   readonly role: Role;
+  /** Where a role has several parties. */
+  readonly name?: string;
   readonly folder: string;
-  /** Send it to the other parties: each replaces `peers/<role>.pem` in its folder with it. */
+  /** Send it to the other parties: each trusts it with `trustParty` or `marillc keys trust`. */
   readonly certificate: string;
   /** SHA-256 of the certificate. */
   readonly fingerprint: string;
@@ -79,7 +128,87 @@ export interface AcceptedKey {
 export async function acceptInvite(options: AcceptInviteOptions): Promise<AcceptedKey> {
   checkOptions("acceptInvite", acceptFields, options);
   const { invite, folder, days } = options;
-  const made = await accept(invite, folder, days === undefined ? {} : { days }).catch(refuseFile);
-  const { role, certificateFile: certificate, fingerprint, validUntil } = made;
-  return { schema: 1, role, folder, certificate, fingerprint, validUntil: validUntil.toISOString() };
+  return acceptedKey(folder, await accept(invite, folder, days === undefined ? {} : { days }).catch(refuseFile));
+}
+
+const acceptedKey = (folder: string, made: Awaited<ReturnType<typeof accept>>): AcceptedKey => {
+  const { role, name, certificateFile: certificate, fingerprint, validUntil } = made;
+  const party = { role, ...(name !== undefined && { name }) };
+  return { schema: 1, ...party, folder, certificate, fingerprint, validUntil: validUntil.toISOString() };
+};
+
+export interface PeerOptions {
+  /** This party's identity folder. */
+  readonly identity: string;
+  /** The other party: `<role>`, or `<role>.<name>` where a role has several. */
+  readonly party: string;
+}
+
+const peerFields: Fields<PeerOptions> = { identity: required(text), party: required(text) };
+
+/** Output of `keys invite --json`. */
+export interface WrittenInvite {
+  readonly schema: 1;
+  readonly party: string;
+  readonly invite: string;
+  /** The parties whose certificates are in it. */
+  readonly peers: readonly string[];
+}
+
+/** Writes an invite: the invited party makes its own key with it, and then trusts this party and all whom it trusts. */
+export async function inviteParty(options: PeerOptions & { readonly invite: string }): Promise<WrittenInvite> {
+  checkOptions("inviteParty", { ...peerFields, invite: required(text) }, options);
+  const { identity, party, invite } = options;
+  const { peers } = await makeInvite(identity, party, invite).catch(refuseFile);
+  const names = peers.map(({ role, name }) => (name === undefined ? role : `${role}.${name}`));
+  return { schema: 1, party, invite, peers: names };
+}
+
+/** Output of `keys trust --json` and `keys revoke --json`. */
+export interface ChangedTrust extends KnownParty {
+  readonly schema: 1;
+}
+
+/** Trusts a certificate that another party sent. Compare its fingerprint with that party first. */
+export async function trustParty(options: PeerOptions & { readonly certificate: string }): Promise<ChangedTrust> {
+  checkOptions("trustParty", { ...peerFields, certificate: required(text) }, options);
+  const { identity, party, certificate } = options;
+  return { schema: 1, ...(await trustPeer(identity, party, certificate).catch(refuseFile)) };
+}
+
+/** Trusts a party no more. A running service notices at SIGHUP, and ends that party's sessions. */
+export async function revokeParty(options: PeerOptions): Promise<ChangedTrust> {
+  checkOptions("revokeParty", peerFields, options);
+  return { schema: 1, ...(await revokePeer(options.identity, options.party).catch(refuseFile)) };
+}
+
+/** Output of `keys list --json`. */
+export interface KnownParties {
+  readonly schema: 1;
+  readonly own: KnownParty;
+  readonly peers: readonly KnownParty[];
+}
+
+/** This party's certificate, and those that it trusts. */
+export async function listKeys(options: { readonly identity: string }): Promise<KnownParties> {
+  checkOptions("listKeys", { identity: required(text) }, options);
+  return { schema: 1, ...(await listParties(options.identity).catch(refuseFile)) };
+}
+
+export interface RenewKeyOptions {
+  /** This party's identity folder, whose certificate may have expired. */
+  readonly identity: string;
+  /** A new folder, for the new key and the same peers. */
+  readonly folder: string;
+  /** Validity of the certificate in days, 1 to 36500. Default: two years. */
+  readonly days?: number;
+}
+
+const renewFields: Fields<RenewKeyOptions> = { identity: required(text), folder: required(text), days };
+
+/** Creates a new key for a party, with the peers of the old one. */
+export async function renewKey(options: RenewKeyOptions): Promise<AcceptedKey> {
+  checkOptions("renewKey", renewFields, options);
+  const { identity, folder, days } = options;
+  return acceptedKey(folder, await renewKeys(identity, folder, days).catch(refuseFile));
 }

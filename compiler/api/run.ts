@@ -22,6 +22,7 @@ import type { TypedTensor } from "../tensors/index.ts";
 import { usage } from "./errors.ts";
 import { callback, checkOptions, type Fields, flag, integer, link, required, signal, text } from "./fields.ts";
 import { type InputOptions, inputFields, inputTensorsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
+import { keepAnswer } from "./keep-answer.ts";
 import { sessionReport } from "./session-report.ts";
 import { halvesOf, prepareShares, type ShareOption, separateShares, writeShares } from "./shares.ts";
 import { countOf, given, type LinkOption, linkOf } from "./values.ts";
@@ -141,20 +142,23 @@ export async function run(options: RunOptions): Promise<RunResult> {
     const traffic = sessionReport(manifest.setting, await session.end());
     if (!last.trusted) refuseOrWarn(manifest, guard, onWarning);
     warnClamped(last.clamped, onWarning);
-    saveOutputs(output, outputsOfBoth(last));
     const made = { session: newSessionId(), query: repeat - 1 };
     const kept = (["client", "server"] as const).map((party) => ({
       ...{ party, folder: join(options.shares ?? "", party), residues: last.residues[party] },
     }));
-    return {
+    const result: RunResult = {
       schema: 1,
       ...outputFields(last),
-      ...(manifest.sharedOutputs && { shares: writeShares(manifest, made, kept) }),
       ...trustedField(manifest, last.trusted),
       ...clampedField(last.clamped),
       ...securityFields(manifest),
       ...traffic,
     };
+    return keepAnswer(
+      result,
+      (report) => (manifest.sharedOutputs ? { shares: writeShares(manifest, made, kept, report) } : {}),
+      () => saveOutputs(output, outputsOfBoth(last)),
+    );
   });
 }
 

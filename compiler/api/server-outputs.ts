@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { OutputJson, SharesJson } from "../run/index.ts";
 import { makeFolder } from "../tensors/files/index.ts";
@@ -12,6 +12,8 @@ export interface ServedAnswer extends ServedQuery {
   readonly outputs: Readonly<Record<string, OutputJson>>;
   /** Outputs that stay shared: where the server's shares lie. */
   readonly shares?: SharesJson;
+  /** Set where a file of it could not be written: this is all there is of it. */
+  readonly unsaved?: true;
 }
 
 type NamedTensors = ReadonlyMap<string, TypedTensor>;
@@ -32,8 +34,12 @@ export function writeServedOutputs(path: string, query: ServedQuery, outputs: Na
   makeFolder(dirname(file));
   // Whoever reads the file meanwhile sees one whole answer.
   const fresh = `${file}.${query.session.slice(0, 8)}-${query.query}.new`;
-  writeFileSync(fresh, bytes, { mode: 0o600 });
-  renameSync(fresh, file);
+  try {
+    writeFileSync(fresh, bytes, { mode: 0o600 });
+    renameSync(fresh, file);
+  } finally {
+    rmSync(fresh, { force: true });
+  }
 }
 
 /** `<record>-<session>-<query>`: sessions have random ids, so no two answers have one name. */

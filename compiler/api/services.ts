@@ -1,64 +1,20 @@
-import { fail, formatDiagnostic } from "../../ir/diagnostic.ts";
-import { printable } from "../../ir/printable.ts";
-import type { Role } from "../../runtime/core/index.ts";
+import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { isRecordName } from "../../runtime/session/index.ts";
-import type { Identity } from "../../runtime/transport/node/index.ts";
 import { chosenAdapter, loadManifest, loadPartyBuild, type Manifest, partyFolder } from "../build/index.ts";
-import { readIdentity } from "../keys/index.ts";
 import { outputsJson, type RunResult } from "../run/index.ts";
-import {
-  queryServer,
-  type ServiceLimits,
-  type Service as Started,
-  startDealer,
-  startServer,
-} from "../services/index.ts";
+import { queryServer, startDealer, startServer } from "../services/index.ts";
 import { usage } from "./errors.ts";
 import { address, callback, checkOptions, type Fields, flag, integer, required, signal, text } from "./fields.ts";
 import { type InputOptions, inputFields, inputsOf, prepareOutput, saveOutputs, warnClamped } from "./inputs.ts";
+import { keepAnswer, writingProblems } from "./keep-answer.ts";
+import { identityOf, type PartyOptions, partyFields } from "./party-identity.ts";
 import { refuseOrWarn } from "./run.ts";
+import { runService, type Service, type ServiceCore, type ServiceOptions, serviceFields } from "./running-service.ts";
 import { inputFailure, openServerInputs, type ServerInputOptions, serverInputFields } from "./server-inputs.ts";
 import { prepareServedOutput, type ServedAnswer, writeServedOutputs } from "./server-outputs.ts";
-import { limitFields, limitsIn, type ProgramBounds, programFields, programLimitsIn } from "./service-limits.ts";
+import { limitsIn, type ProgramBounds, programFields, programLimitsIn } from "./service-limits.ts";
 import { ownShares, prepareShares, type ShareOption, separateShares, serverShares, writeShares } from "./shares.ts";
 import { type Address, endpointOf, given } from "./values.ts";
-
-/** Options of every party of a deployment. */
-export interface PartyOptions {
-  /** This party's identity folder, made by `createKeys` or `marillc keys init`: its key, its certificate and its peers. */
-  readonly identity: string;
-  /** Called with each warning, one line: for example, that others can read the key file. */
-  readonly onWarning?: (line: string) => void;
-}
-
-/** Options of a party that listens. */
-export interface ServiceOptions extends PartyOptions, Partial<ServiceLimits> {
-  /** Address to listen on; port 0 picks a free port, which `Service.port` reports. */
-  readonly listen: Address;
-  /** Called with one line for each ended session and each refused peer. */
-  readonly onLog?: (line: string) => void;
-  /** Closes the service. Before the service listens, the call throws the reason of the signal. */
-  readonly signal?: AbortSignal;
-}
-
-const partyFields: Fields<PartyOptions> = { identity: required(text), onWarning: callback };
-const serviceFields: Fields<ServiceOptions> = {
-  ...partyFields,
-  ...limitFields,
-  listen: required(address),
-  onLog: callback,
-  signal,
-};
-
-/** A running service. */
-export interface Service {
-  readonly host: string;
-  readonly port: number;
-  /** Stops listening and ends running sessions; their peers are notified. */
-  readonly close: () => Promise<void>;
-  /** Resolves when the service has stopped, by `close` or by the signal. */
-  readonly closed: Promise<void>;
-}
 
 export interface ServeOptions extends ServiceOptions, ServerInputOptions, ShareOption {
   /** The server's folder of a build, or the build directory. */
@@ -108,8 +64,7 @@ const serveFields: Fields<ServeOptions> = {
 export async function serve(all: ServeOptions): Promise<Service> {
   checkOptions("serve", serveFields, all);
   const { build, dealer: at, ...options } = all;
-  const [listen, dealer] = [endpointOf(options.listen, "listen"), endpointOf(at, "dealer")];
-  const identity = await identityOf(options, "server");
+  const dealer = endpointOf(at, "dealer");
   const adapter = chosenAdapter(build, options.adapter);
   prepareServedOutput(options.output);
   const manifest = loadManifest(partyFolder(build, "server"));
@@ -118,28 +73,43 @@ export async function serve(all: ServeOptions): Promise<Service> {
   const { rest, files } = separateShares(manifest, options, true);
   const shares = serverShares(manifest, files);
   const inputs = openServerInputs(manifest, rest);
-  options.signal?.throwIfAborted();
-  const service = await startServer({
-    dir: build,
-    ...given({ adapter }),
-    listen,
-    dealer,
-    identity,
-    log: logOf(options),
-    inputs,
-    limits: limitsIn(options),
-    clamp: options.clamp ?? false,
-    shares,
-    reasonOf: inputFailure,
-    onAnswer: ({ shares: _, ...query }, outputs, residues) => {
-      if (options.output !== undefined && outputs.size > 0) writeServedOutputs(options.output, query, outputs);
-      const kept = folder === undefined ? [] : [{ party: "server" as const, folder, residues }];
-      const written = kept.length > 0 && { shares: writeShares(manifest, query, kept) };
-      options.onAnswer?.({ ...query, outputs: outputsJson(outputs), ...written });
-    },
-  });
-  return serviceOf(service, options.signal);
+  return await runService(options, "server", (core) =>
+    startServer({
+      ...core,
+      ...given({ adapter }),
+      dir: build,
+      dealer,
+      inputs,
+      limits: limitsIn(options),
+      clamp: options.clamp ?? false,
+      shares,
+      reasonOf: inputFailure,
+      onAnswer: ({ shares: _, ...query }, outputs, residues) => {
+        const report = unsaved(core, query.session.slice(0, 8));
+        const kept = folder === undefined ? [] : [{ party: "server" as const, folder, residues }];
+        let written: Pick<ServedAnswer, "shares" | "unsaved"> = {};
+        try {
+          if (kept.length > 0) written = { shares: writeShares(manifest, query, kept, report) };
+          if (options.output !== undefined && outputs.size > 0) writeServedOutputs(options.output, query, outputs);
+        } catch (error) {
+          // The query is answered, and its client has no part in our disk: the answer goes to `onAnswer` all the same.
+          for (const problem of writingProblems(error)) report(problem);
+          written = { ...written, unsaved: true };
+        }
+        options.onAnswer?.({ ...query, outputs: outputsJson(outputs), ...written });
+      },
+    }),
+  );
 }
+
+/** Logs an answer that a disk did not take. */
+const unsaved =
+  ({ log, onEvent }: ServiceCore, session: string) =>
+  ({ code, message, at = "" }: Diagnostic): void => {
+    const about = { event: "unsaved", level: "error", code, session } as const;
+    onEvent(about);
+    log(`session ${session}: ${code} ${message} ${at}`.trimEnd(), about);
+  };
 
 export interface DealOptions extends ServiceOptions, ProgramBounds {}
 
@@ -156,11 +126,8 @@ const dealFields: Fields<DealOptions> = { ...serviceFields, ...programFields };
  */
 export async function deal(options: DealOptions): Promise<Service> {
   checkOptions("deal", dealFields, options);
-  const listen = endpointOf(options.listen, "listen");
-  const identity = await identityOf(options, "dealer");
-  options.signal?.throwIfAborted();
   const bounds = { limits: limitsIn(options), ...programLimitsIn(options) };
-  return serviceOf(await startDealer({ listen, identity, log: logOf(options), ...bounds }), options.signal);
+  return await runService(options, "dealer", (core) => startDealer({ ...core, ...bounds }));
 }
 
 /** The other parties, as a client reaches them. */
@@ -219,6 +186,7 @@ const queryFields: Fields<QueryOptions> = {
  * ```
  * @throws DiagnosticError for an invalid input, before it connects to any party
  * @throws SessionError if a party fails
+ * @throws UnsavedError if the answer came and could not be written; it has the answer
  */
 export async function query(options: QueryOptions): Promise<RunResult> {
   checkOptions("query", queryFields, options);
@@ -242,10 +210,16 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   const { outputs, residues, made, result } = await queryServer(query);
   if (result.trusted === false) refuseOrWarn(part.manifest, guard, options.onWarning);
   warnClamped(result.clamped ?? {}, options.onWarning);
-  saveOutputs(options.output, outputs);
-  if (options.shares === undefined) return result;
-  const kept = [{ party: "client" as const, folder: options.shares, residues }];
-  return { ...result, shares: writeShares(manifest, { ...made, ...given({ record }) }, kept) };
+  const { output, shares: folder } = options;
+  return keepAnswer(
+    result,
+    (report) => {
+      if (folder === undefined) return {};
+      const kept = [{ party: "client" as const, folder, residues }];
+      return { shares: writeShares(manifest, { ...made, ...given({ record }) }, kept, report) };
+    },
+    () => saveOutputs(output, outputs),
+  );
 }
 
 function recordOf(record: string | undefined, { serverCuts }: Manifest): string | undefined {
@@ -253,42 +227,4 @@ function recordOf(record: string | undefined, { serverCuts }: Manifest): string 
   if (!serverCuts) usage("--record names an input of the server, and this program takes none");
   if (isRecordName(record)) return record;
   return usage(`--record takes 1 to 64 letters, digits, dashes, dots and underscores, found "${record}"`);
-}
-
-/** @throws DiagnosticError MRL0738 for the identity of another role */
-export async function identityOf({ identity: dir, onWarning }: PartyOptions, role: Role): Promise<Identity> {
-  const identity = await readIdentity(dir, (diagnostic) =>
-    onWarning?.(formatDiagnostic(diagnostic).replace(/^error/, "warning")),
-  );
-  if (identity.role !== role) {
-    fail({
-      code: "MRL0738",
-      message: `expected the identity of the ${role}, found that of the ${identity.role}`,
-      at: dir,
-      help: `name the ${role}'s folder of \`marillc keys init <dir>\`: --identity <dir>/${role}`,
-    });
-  }
-  return identity;
-}
-
-/** One event is one line, whatever a peer or a record is called. */
-const logOf =
-  ({ onLog }: ServiceOptions): ((line: string) => void) =>
-  (line) =>
-    onLog?.(printable(line));
-
-function serviceOf({ host, port, close }: Started, signal: AbortSignal | undefined): Service {
-  let settle: (closing: Promise<void>) => void = () => {};
-  const closed = new Promise<void>((resolve) => {
-    settle = resolve;
-  });
-  let closing: Promise<void> | undefined;
-  const closeOnce = (): Promise<void> => {
-    closing ??= close().finally(() => signal?.removeEventListener("abort", closeOnce));
-    settle(closing);
-    return closing;
-  };
-  if (signal?.aborted) void closeOnce();
-  else signal?.addEventListener("abort", closeOnce, { once: true });
-  return { host, port, close: closeOnce, closed };
 }

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fail } from "../../ir/diagnostic.ts";
+import { type Diagnostic, fail } from "../../ir/diagnostic.ts";
 import { sessionError } from "../../runtime/core/index.ts";
 import type { IntTensor } from "../../runtime/ring/index.ts";
 import type { Manifest } from "../build/index.ts";
@@ -22,9 +23,10 @@ import {
   type Residues,
   type SharesJson,
 } from "../run/index.ts";
-import { makeFolder } from "../tensors/files/index.ts";
+import { makeFolder, requireWritable } from "../tensors/files/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { refuseFile, usage } from "./errors.ts";
+import { writingProblems } from "./keep-answer.ts";
 
 /** Where a party's shares of outputs that stay shared go. */
 export interface ShareOption {
@@ -35,6 +37,8 @@ export interface ShareOption {
    */
   readonly shares?: string;
 }
+
+type ReportProblem = (problem: Diagnostic) => void;
 
 interface Given {
   readonly inputs?: object | undefined;
@@ -181,6 +185,7 @@ export function prepareShares({ sharedOutputs = [] }: Manifest, folder: string |
   } catch (error) {
     refuseFile(error);
   }
+  requireWritable(join(folder, "share"));
 }
 
 /** The query that made shares. */
@@ -190,11 +195,26 @@ export interface MadeBy {
   readonly record?: string;
 }
 
-/** Writes the halves of these parties, each into its folder. */
+/** Writes one file into a folder, or else where temporary files go: a half that is lost takes the value with it. */
+function writeSomewhere(folder: string, write: (folder: string) => string, report: ReportProblem): string {
+  try {
+    return write(folder);
+  } catch (error) {
+    const [problem] = writingProblems(error);
+    const file = write(mkdtempSync(join(tmpdir(), "marillc-shares-")));
+    const message = `a share cannot be written to ${folder}, and is in a temporary folder`;
+    const help = `move ${file} to a place where it stays`;
+    report({ code: "MRL0844", message, at: file, because: [`${problem!.code} ${problem!.message}`], help });
+    return file;
+  }
+}
+
+/** Writes the halves of these parties, each into its folder; `report`: what went elsewhere. */
 export function writeShares(
   { name, programHash, sharedOutputs = [] }: Manifest,
   { session, query, record }: MadeBy,
   parties: readonly { readonly party: ShareHolder; readonly folder: string; readonly residues: Residues }[],
+  report: ReportProblem,
 ): SharesJson {
   return Object.fromEntries(
     sharedOutputs.map(({ value: id, tensor, shape, width, scale, range: [lo, hi] }) => {
@@ -202,7 +222,7 @@ export function writeShares(
       const label = record === undefined ? tensor : `${record}-${tensor}`;
       const files = parties.map(({ party, folder, residues }) => [
         party,
-        writeResidue(folder, label, party, value, residues.get(id)!.data!),
+        writeSomewhere(folder, (to) => writeResidue(to, label, party, value, residues.get(id)!.data!), report),
       ]);
       return [tensor, { id: shareId(value), files: Object.fromEntries(files) }];
     }),

@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option, type OptionValues } from "commander";
 import { terminalText } from "../../ir/printable.ts";
-import { UsageError, usage } from "../api/index.ts";
+import { UnsavedError, UsageError, usage } from "../api/index.ts";
 import { version } from "../build/index.ts";
 import {
   type CommandIo,
@@ -33,6 +33,7 @@ export async function runCommandLine(argv: readonly string[], given: CommandIo):
   const io = sanitized(given);
   let outcome: CommandResult | undefined;
   let shown = "";
+  let complained = "";
   // A command line that cannot be read is answered as JSON if it seems to ask for it.
   const last = argv.includes("--") ? argv.indexOf("--") : argv.length;
   let json = argv.slice(0, last).includes("--json");
@@ -46,6 +47,9 @@ export async function runCommandLine(argv: readonly string[], given: CommandIo):
     onHelp: (text) => {
       shown += text;
     },
+    onComplaint: (text) => {
+      complained += text;
+    },
   });
   try {
     await program.parseAsync(argv, { from: "user" });
@@ -56,6 +60,12 @@ export async function runCommandLine(argv: readonly string[], given: CommandIo):
     if (error instanceof CommanderError && error.exitCode === 0) {
       io.out(json ? `${JSON.stringify(shownJson(error, shown))}\n` : shown);
       return exitCodes.success;
+    }
+    if (error instanceof UnsavedError) return reportUnsaved(error, io);
+    // Without a command the question is which there are: `marillc` shows all, `marillc keys` its own.
+    if (error instanceof CommanderError && error.code === "commander.help") {
+      io.err(`${complained}\nerror: ${usageMessage(error)}\n`);
+      return exitCodes.usage;
     }
     const failure = error instanceof CommanderError ? usageFailure(usageMessage(error)) : failureOf(error);
     return report(failure, error, io, json);
@@ -73,6 +83,13 @@ function report(failure: Failure, error: unknown, io: CommandIo, json: boolean):
   return failure.exitCode;
 }
 
+/** The whole answer, as `--json` prints it: it was paid for, and its file could not be written. */
+function reportUnsaved(error: UnsavedError, io: CommandIo): number {
+  io.out(`${JSON.stringify(error.result)}\n`);
+  io.err(`${failureOf(error).text}\nthe query was answered: stdout has the whole answer as JSON\n`);
+  return exitCodes.input;
+}
+
 function usageMessage(error: CommanderError): string {
   if (error.code === "commander.help") return "expected a command, found none: see marillc --help";
   const message = error.message.replace(/^error: /, "").replace("\n", " ");
@@ -85,6 +102,8 @@ interface Hooks {
   readonly onResult: (outcome: CommandResult) => void;
   /** Help, or the version. */
   readonly onHelp: (text: string) => void;
+  /** What the parser itself would say: help where a command is missing. */
+  readonly onComplaint: (text: string) => void;
 }
 
 function createProgram(io: CommandIo, hooks: Hooks): Command {
@@ -105,7 +124,7 @@ function createProgram(io: CommandIo, hooks: Hooks): Command {
       })
       // Beside a wide name, the parser would not wrap a description of less than 40 columns.
       .configureHelp({ minWidthToWrap: 20 })
-      .configureOutput({ writeOut: hooks.onHelp, writeErr: () => {} });
+      .configureOutput({ writeOut: hooks.onHelp, writeErr: hooks.onComplaint });
     command.commands.forEach((each) => void redirectOutput(each as Command));
   };
   redirectOutput(program);

@@ -11,6 +11,13 @@ import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { keysAcceptCommand } from "./keys-accept.ts";
 import { keysInitCommand } from "./keys-init.ts";
+import {
+  keysInviteCommand,
+  keysListCommand,
+  keysRenewCommand,
+  keysRevokeCommand,
+  keysTrustCommand,
+} from "./keys-peers.ts";
 import { debugCommand } from "./planned-commands.ts";
 import { queryCommand } from "./query.ts";
 import { rewriteCommand } from "./rewrite.ts";
@@ -30,6 +37,11 @@ export const commands: readonly CommandSpec[] = [
   evaluateCommand,
   keysInitCommand,
   keysAcceptCommand,
+  keysInviteCommand,
+  keysTrustCommand,
+  keysRevokeCommand,
+  keysListCommand,
+  keysRenewCommand,
   dealCommand,
   serveCommand,
   queryCommand,

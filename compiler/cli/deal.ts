@@ -1,7 +1,16 @@
 import { deal, given } from "../api/index.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
-import { identityOption, limitOptions, listenOption, readLimits, serveUntilInterrupted } from "./network-options.ts";
+import {
+  identityOption,
+  limitOptions,
+  listenOption,
+  readDrainSeconds,
+  readLimits,
+  runningOptions,
+  serveUntilInterrupted,
+} from "./network-options.ts";
 import { readCount } from "./option-values.ts";
+import { openLog } from "./service-log.ts";
 
 export const dealCommand: CommandSpec = {
   name: "deal",
@@ -21,6 +30,7 @@ export const dealCommand: CommandSpec = {
       help: "refuse programs of more products and elements for one query (default: 1e12)",
     },
     ...limitOptions,
+    ...runningOptions,
     jsonOption,
   ],
   examples: ["marillc deal --listen 127.0.0.1:7302 --identity build/keys/dealer"],
@@ -28,7 +38,9 @@ export const dealCommand: CommandSpec = {
 };
 
 async function runDealer(call: Invocation): Promise<CommandResult> {
-  const { options, warn } = call;
+  const { options } = call;
+  const log = await openLog(call);
+  readDrainSeconds(call);
   const service = await deal({
     listen: options.text("listen")!,
     identity: options.text("identity")!,
@@ -39,8 +51,9 @@ async function runDealer(call: Invocation): Promise<CommandResult> {
       maxOperators: readCount(options, "maxOperators"),
       maxWork: readCount(options, "maxWork"),
     }),
-    onWarning: warn,
-    onLog: warn,
+    onWarning: (line) => log(line, { event: "warning", level: "warn" }),
+    ...given({ health: options.text("health") }),
+    onLog: log,
   });
-  return serveUntilInterrupted(call, service);
+  return serveUntilInterrupted(call, service, log);
 }

@@ -17,7 +17,7 @@ export const demoCommand: CommandSpec = {
       flags: "-o, --output <build-dir>",
       help: "build directory to write (default: a temporary folder, removed at the end)",
     },
-    { flags: "--prompt <text>", help: `text to continue (default: "${demoPrompt}")`, mayBeEmpty: true },
+    { flags: "--prompt <text>", help: `text to continue (default: "${demoPrompt}")` },
     { flags: "--max-tokens <n>", help: "maximum number of new tokens (default: 32)" },
     jsonOption,
   ],

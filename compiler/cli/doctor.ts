@@ -22,8 +22,8 @@ async function doctor({ options }: Invocation): Promise<CommandResult> {
   const asked = { server: options.text("server"), dealer: options.text("dealer"), identity: options.text("identity") };
   const { machine, parties } = await examine(given(asked));
   const findings = [...machine, ...parties];
-  const rows = findings.map(({ what, fine, found, help }) => [
-    fine ? color.green("ok") : color.red("FAILS"),
+  const rows = findings.map(({ what, fine, warning, found, help }) => [
+    !fine ? color.red("FAILS") : warning ? color.yellow("warning") : color.green("ok"),
     what,
     found,
     help ?? "",

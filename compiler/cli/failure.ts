@@ -1,5 +1,5 @@
 import { type Diagnostic, DiagnosticError, formatDiagnostic } from "../../ir/diagnostic.ts";
-import { SessionError } from "../../runtime/core/index.ts";
+import { type SessionCause, SessionError } from "../../runtime/core/index.ts";
 import { fileProblem, UsageError, withHelp } from "../api/index.ts";
 
 import { OptionError } from "../load/index.ts";
@@ -7,6 +7,9 @@ import { InternalError } from "../run/index.ts";
 import { diagnosticLines } from "./blockers.ts";
 
 export const exitCodes = { success: 0, input: 1, usage: 2, session: 3, internal: 70 } as const;
+
+/** Failures before any other party had a part in it: the port is taken, the own certificate has expired. */
+const ownFaults: readonly SessionCause[] = ["cannotListen", "ownCertificateInvalid"];
 
 export interface Failure {
   readonly exitCode: number;
@@ -25,14 +28,15 @@ export function failureOf(error: unknown): Failure {
     return { exitCode, text: diagnosticLines(diagnostics).join("\n"), errors: diagnostics };
   }
   if (error instanceof SessionError) {
-    const { code, message, at, help } = error;
+    const { code, message, at, help, reason } = error;
     const diagnostic: Diagnostic = {
       code,
       message,
       ...(at === undefined ? {} : { at }),
       ...(help === undefined ? {} : { help }),
     };
-    return { exitCode: exitCodes.session, text: formatDiagnostic(diagnostic), errors: [diagnostic] };
+    const exitCode = ownFaults.includes(reason) ? exitCodes.input : exitCodes.session;
+    return { exitCode, text: formatDiagnostic(diagnostic), errors: [diagnostic] };
   }
   const file = fileProblem(error);
   if (file) return { exitCode: exitCodes.input, text: formatDiagnostic(file), errors: [file] };

@@ -1,22 +1,56 @@
-import { createKeys } from "../api/index.ts";
-import { type CommandResult, type CommandSpec, type Invocation, jsonOption } from "./command.ts";
+import type { Role } from "../../runtime/core/index.ts";
+import { type AcceptedKey, createKeys, createOwnKey, given } from "../api/index.ts";
+import type { ParsedOptions } from "./command.ts";
+import { type CommandResult, type CommandSpec, type Invocation, jsonOption, type OptionSpec } from "./command.ts";
+import { readCount } from "./option-values.ts";
+
+export const daysOption: OptionSpec = {
+  flags: "--days <n>",
+  help: "validity of the certificate in days (default: 730)",
+};
+export const readDays = (options: ParsedOptions): number | undefined => readCount(options, "days");
 
 export const keysInitCommand: CommandSpec = {
   name: "keys init",
-  summary: "create keys, certificates and an invite file for each party",
-  arguments: [{ name: "dir", help: "a new folder for client/, server/ and dealer/" }],
-  options: [jsonOption],
-  examples: ["marillc keys init build/keys"],
+  summary: "create this party's key and invites for the others; or, to try things out, the keys of all three",
+  arguments: [{ name: "dir", help: "a new folder for the identity of each party: client/, server/, dealer/" }],
+  options: [
+    {
+      flags: "--role <role>",
+      help: "create the key of this party alone: the others make theirs from its invites, on their own machines",
+      choices: ["client", "server", "dealer"],
+    },
+    daysOption,
+    jsonOption,
+  ],
+  examples: ["marillc keys init build/keys", "marillc keys init build/own --role server"],
   run: initKeysCommand,
 };
 
-async function initKeysCommand({ args }: Invocation): Promise<CommandResult> {
-  const result = await createKeys({ folder: args[0]! });
+async function initKeysCommand({ args, options }: Invocation): Promise<CommandResult> {
+  const [folder, role] = [args[0]!, options.text("role") as Role | undefined];
+  const days = given({ days: readDays(options) });
+  if (role !== undefined) {
+    const result = await createOwnKey({ folder, role, ...days });
+    const invites = Object.values(result.invites).join(" and ");
+    const advice = `Send ${invites} to these parties: each runs \`marillc keys accept\` and sends its certificate back.`;
+    return { json: result, text: `${keyText(result)}\n${advice}\n` };
+  }
+  const result = await createKeys({ folder, ...days });
   const { folders, fingerprints, validUntil } = result;
   const parties = Object.entries(folders).map(
-    ([role, folder]) => `${role.padEnd(6)}  ${folder}  ${fingerprints[role as "client"]}`,
+    ([each, path]) => `${each.padEnd(6)}  ${path}  ${fingerprints[each as "client"]}`,
   );
   const advice =
-    "Give each folder only to its party, over a secure channel. A party that prefers to create its own key runs `marillc keys accept` with its invite.";
+    "All private keys were made here: that is for trying things out. Where parties do not trust each other, each makes its own: `marillc keys init --role` and `marillc keys accept`. Otherwise give each folder only to its party, over a secure channel, and keep no copy.";
   return { json: result, text: `${parties.join("\n")}\nvalid until ${validUntil.slice(0, 10)}\n${advice}\n` };
 }
+
+const partyOf = ({ role, name }: AcceptedKey): string => (name === undefined ? role : `${role}.${name}`);
+
+const keyText = (key: AcceptedKey): string =>
+  `${partyOf(key)}  ${key.folder}  ${key.fingerprint}\nvalid until ${key.validUntil.slice(0, 10)}`;
+
+/** A new key, and what the other parties do with its certificate. */
+export const sendText = (key: AcceptedKey): string =>
+  `${keyText(key)}\nSend ${key.certificate} to the other parties. Each compares the fingerprint with you and runs \`marillc keys trust <its identity> ${partyOf(key)} <that file>\`.\n`;

@@ -1,6 +1,8 @@
 import { addressText, given, type Service, usage } from "../api/index.ts";
 import { limitSpecs, type ServiceLimits } from "../services/index.ts";
 import { type CommandResult, flagOfKey, type Invocation, type OptionSpec } from "./command.ts";
+import { failureOf } from "./failure.ts";
+import { type LogSink, logOptions } from "./service-log.ts";
 
 export const listenOption: OptionSpec = {
   flags: "--listen <host:port>",
@@ -19,7 +21,7 @@ export const serverOption: OptionSpec = {
 };
 export const identityOption: OptionSpec = {
   flags: "--identity <dir>",
-  help: "this party's identity folder, made by marillc keys init",
+  help: "this party's identity folder, made by marillc keys init or keys accept",
   required: true,
 };
 
@@ -65,12 +67,51 @@ export function readPatience({ options }: Pick<Invocation, "options">): number |
   return text === undefined ? undefined : readAtLeast(text, 0, "--patience");
 }
 
-/** Prints the address, and serves until SIGINT or SIGTERM. */
-export async function serveUntilInterrupted({ io, json }: Invocation, service: Service): Promise<CommandResult> {
+export const runningOptions: readonly OptionSpec[] = [
+  {
+    flags: "--health <host:port>",
+    help: "serve /healthz, /readyz and /metrics over HTTP there, for supervisors (default: nowhere)",
+  },
+  {
+    flags: "--drain-timeout <seconds>",
+    help: "after SIGTERM or SIGINT, the time for running sessions to end; a second signal ends at once (default: 30)",
+  },
+  ...logOptions,
+];
+
+const defaultDrainSeconds = 30;
+
+/** `--drain-timeout`, in seconds. */
+export function readDrainSeconds({ options }: Pick<Invocation, "options">): number {
+  const text = options.text("drainTimeout");
+  return text === undefined ? defaultDrainSeconds : readAtLeast(text, 0, "--drain-timeout");
+}
+
+/**
+ * Prints the address, and serves until SIGINT or SIGTERM; then no session begins any more, and those that run may end.
+ * SIGHUP reads the identity again.
+ */
+export async function serveUntilInterrupted(
+  { io, json, options }: Invocation,
+  service: Service,
+  log: LogSink,
+): Promise<CommandResult> {
+  const seconds = readDrainSeconds({ options });
   const listening = { host: service.host, port: service.port };
   io.out(json ? "" : `listening on ${addressText(listening)}\n`);
-  if (json) io.err(`listening on ${addressText(listening)}\n`);
+  const health = service.health ? `, health on ${addressText(service.health)}` : "";
+  log(`listening on ${addressText(listening)}${health}`, { event: "listening" });
+  const forget = io.onHangup?.(() => {
+    service.reload().catch((error: unknown) => {
+      const { text } = failureOf(error);
+      log(`not reloaded, and nothing changed: ${text.replace(/\s*\n\s*/g, "; ")}`, {
+        event: "reloaded",
+        level: "error",
+      });
+    });
+  });
   await io.interrupted;
-  await service.close();
+  await service.drain(seconds);
+  forget?.();
   return { json: { schema: 1, listened: listening }, text: "" };
 }

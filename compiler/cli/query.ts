@@ -26,7 +26,7 @@ export const queryCommand: CommandSpec = {
     jsonOption,
   ],
   examples: [
-    "marillc query build/date/client --server 127.0.0.1:7301 --dealer 127.0.0.1:7302 --identity build/keys/client --input input_ids=build/prompt.json",
+    "marillc query build/date/client --server 127.0.0.1:7301 --dealer 127.0.0.1:7302 --identity build/keys/client --input input_ids=fixtures/date-llama/prompt.json",
   ],
   run: sendQuery,
 };

@@ -59,8 +59,8 @@ export const runCommand: CommandSpec = {
     jsonOption,
   ],
   examples: [
-    "marillc run build/date --input input_ids=build/prompt.json",
-    "marillc run build/date --input input_ids=build/prompt.json --link lan --json",
+    "marillc run build/date --input input_ids=fixtures/date-llama/prompt.json",
+    "marillc run build/date --input input_ids=fixtures/date-llama/prompt.json --link lan --json",
   ],
   run: runBuild,
 };

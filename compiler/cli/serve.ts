@@ -6,11 +6,14 @@ import {
   identityOption,
   limitOptions,
   listenOption,
+  readDrainSeconds,
   readLimits,
+  runningOptions,
   serveUntilInterrupted,
 } from "./network-options.ts";
 import { inputName } from "./repeated-options.ts";
 import { adapterOption, clampOption, sharesOption } from "./run.ts";
+import { openLog } from "./service-log.ts";
 
 export const serveCommand: CommandSpec = {
   name: "serve",
@@ -34,6 +37,7 @@ export const serveCommand: CommandSpec = {
     },
     sharesOption,
     ...limitOptions,
+    ...runningOptions,
     jsonOption,
   ],
   examples: [
@@ -43,8 +47,10 @@ export const serveCommand: CommandSpec = {
 };
 
 async function runServer(call: Invocation): Promise<CommandResult> {
-  const { args, options, warn, io, json } = call;
+  const { args, options, io, json } = call;
   const print = json ? io.err : io.out;
+  const log = await openLog(call);
+  readDrainSeconds(call);
   const service = await serve({
     build: args[0]!,
     listen: options.text("listen")!,
@@ -55,14 +61,17 @@ async function runServer(call: Invocation): Promise<CommandResult> {
     ...readLimits(call),
     ...given({ output: options.text("output"), shares: options.text("shares"), adapter: options.text("adapter") }),
     onAnswer: (answer) => print(answerText(answer)),
-    onWarning: warn,
-    onLog: warn,
+    onWarning: (line) => log(line, { event: "warning", level: "warn" }),
+    ...given({ health: options.text("health") }),
+    onLog: log,
   });
-  return serveUntilInterrupted(call, service);
+  return serveUntilInterrupted(call, service, log);
 }
 
-/** What a query opened to the server. */
-function answerText({ session, query, record, outputs, shares = {} }: ServedAnswer): string {
+/** What a query opened to the server: the first numbers, and all of them where no file has them. */
+function answerText(answer: ServedAnswer): string {
+  if (answer.unsaved) return `${JSON.stringify(answer)}\n`;
+  const { session, query, record, outputs, shares = {} } = answer;
   const about = record === undefined ? "" : `, record ${record}`;
   return `${[`session ${session.slice(0, 8)}, query ${query}${about}`, ...outputLines(outputs), ...shareLines(shares)].join("\n")}\n`;
 }

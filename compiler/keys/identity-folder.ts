@@ -2,24 +2,28 @@
  * The identity folder of one party:
  *   key.pem         its private key, which never leaves this folder
  *   cert.pem        its certificate, which the other parties pin
- *   identity.json   its role
- *   peers/          certificates of trusted parties, as <role>.pem; to trust a new one, put its file there
+ *   identity.json   its role, and its name where its role has several parties
+ *   peers/          certificates of trusted parties, as <role>.pem or <role>.<name>.pem
+ *   revoked/        certificates that were trusted, for the record: nothing reads them
+ * `keys trust` and `keys revoke` change peers/; a service reads the folder again at SIGHUP.
  */
 import { access, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { makeFolder } from "../tensors/files/index.ts";
+import { peerFile } from "./peer-name.ts";
 import type { KeyPair } from "./x509.ts";
 
 export interface IdentityFile {
   readonly schema: 1;
   readonly role: Role;
+  readonly name?: string;
   /** SHA-256 of the DER of cert.pem. */
   readonly fingerprint: string;
   readonly validUntil: string;
-  /** Pins of peers without a file in peers/: fingerprints by role. */
-  readonly peers?: Readonly<Partial<Record<Role, string>>>;
+  /** Pins of peers without a file in peers/: fingerprints by `<role>` or `<role>.<name>`. */
+  readonly peers?: Readonly<Record<string, string>>;
 }
 
 const exists = (path: string): Promise<boolean> =>
@@ -42,19 +46,19 @@ export async function refuseExisting(paths: readonly string[]): Promise<void> {
   throwIfAny(found);
 }
 
-/** Writes a new identity folder; fails if one of its files exists. */
+/** Writes a new identity folder, with the certificates of `peers` by name; fails if one of its files exists. */
 export async function writeIdentity(
   dir: string,
   identity: IdentityFile,
   own: KeyPair,
-  peers: Readonly<Partial<Record<Role, string>>>,
+  peers: Readonly<Record<string, string>>,
 ): Promise<void> {
   makeFolder(join(dir, "peers"), 0o700);
   await writeFile(join(dir, "key.pem"), own.key, { mode: 0o600, flag: "wx" });
   await writeFile(join(dir, "cert.pem"), own.certificate, { flag: "wx" });
   await writeJson(join(dir, "identity.json"), identity);
-  for (const [role, certificate] of Object.entries(peers)) {
-    await writeFile(join(dir, "peers", `${role}.pem`), certificate, { flag: "wx" });
+  for (const [peer, certificate] of Object.entries(peers)) {
+    await writeFile(peerFile(dir, peer), certificate, { flag: "wx" });
   }
 }
 

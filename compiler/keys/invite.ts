@@ -3,9 +3,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
-import { fingerprintOf } from "../../runtime/transport/node/index.ts";
-import { isRole } from "../build/index.ts";
+import { fingerprintOf, peerText } from "../../runtime/transport/node/index.ts";
 import { refuseExisting, writeIdentity } from "./identity-folder.ts";
+import { type PeerName, parsePeer } from "./peer-name.ts";
 import { makeKeyPair, validityFromToday } from "./x509.ts";
 
 /** What a party must know about the others; all of it is public. */
@@ -13,19 +13,25 @@ export interface Invite {
   readonly schema: 1;
   /** The invited role. */
   readonly invite: Role;
+  /** The name of the invited party, where its role has several. */
+  readonly name?: string;
   readonly validUntil: string;
-  readonly peers: readonly { readonly role: Role; readonly fingerprint: string; readonly certificate: string }[];
+  readonly peers: readonly InvitePeer[];
 }
 
-export interface AcceptedInvite {
-  readonly role: Role;
-  /** Send it to the other parties, who replace peers/<role>.pem with it. */
+interface InvitePeer extends PeerName {
+  readonly fingerprint: string;
+  readonly certificate: string;
+}
+
+export interface AcceptedInvite extends PeerName {
+  /** Send it to the other parties, who trust it with `keys trust`. */
   readonly certificateFile: string;
   readonly fingerprint: string;
   readonly validUntil: Date;
 }
 
-const maxInviteBytes = 2 ** 16;
+const maxInviteBytes = 2 ** 20;
 
 /**
  * Makes the invited party's key in a new folder on its own machine: no one else ever holds it.
@@ -36,15 +42,33 @@ export async function acceptInvite(
   dir: string,
   options: { readonly days?: number } = {},
 ): Promise<AcceptedInvite> {
-  const invite = await readInvite(inviteFile);
+  const { invite: role, name, peers } = await readInvite(inviteFile);
   await refuseExisting([dir]);
-  const role = invite.invite;
-  const { from, to } = validityFromToday(options.days);
-  const own = await makeKeyPair(`marillc ${role}`, from, to);
+  const certificates = Object.fromEntries(peers.map((peer) => [peerText(peer), peer.certificate]));
+  return await makeIdentity(dir, { role, ...(name !== undefined && { name }) }, certificates, options.days);
+}
+
+/** Makes a key in a new folder, for a party that trusts these certificates. */
+export async function makeIdentity(
+  dir: string,
+  party: PeerName,
+  peers: Readonly<Record<string, string>>,
+  days?: number,
+): Promise<AcceptedInvite> {
+  const { from, to } = validityFromToday(days);
+  const own = await makeKeyPair(`marillc ${peerText(party)}`, from, to);
   const fingerprint = fingerprintOf(own.certificate);
-  const peers = Object.fromEntries(invite.peers.map((peer) => [peer.role, peer.certificate]));
-  await writeIdentity(dir, { schema: 1, role, fingerprint, validUntil: to.toISOString() }, own, peers);
-  return { role, certificateFile: join(dir, "cert.pem"), fingerprint, validUntil: to };
+  await writeIdentity(dir, { schema: 1, ...party, fingerprint, validUntil: to.toISOString() }, own, peers);
+  return { ...party, certificateFile: join(dir, "cert.pem"), fingerprint, validUntil: to };
+}
+
+const nameOf = ({ name }: { readonly name?: string }): { readonly name?: string } =>
+  name === undefined ? {} : { name };
+
+/** A name in a file may be anything. */
+function isParty({ role, name }: PeerName): boolean {
+  const texts = [role, ...(name === undefined ? [] : [name])];
+  return texts.every((text) => typeof text === "string") && parsePeer(texts.join(".")) !== undefined;
 }
 
 async function readInvite(file: string): Promise<Invite> {
@@ -54,7 +78,7 @@ async function readInvite(file: string): Promise<Invite> {
       message: "expected an invite, found a file that cannot be used as one",
       at: file,
       because: [because],
-      help: "use the file <role>.invite.json that `marillc keys init <dir>` wrote",
+      help: "use the file that `marillc keys invite` or `marillc keys init <dir>` wrote",
     });
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) =>
     refuse(`it cannot be read (${error.code})`),
@@ -62,9 +86,12 @@ async function readInvite(file: string): Promise<Invite> {
   if (text.length > maxInviteBytes) refuse(`it is longer than ${maxInviteBytes} bytes`);
   try {
     const invite = JSON.parse(text) as Invite;
-    if (invite.schema !== 1 || !isRole(invite.invite)) return refuse("it does not name the invited role");
-    for (const { role, fingerprint, certificate } of invite.peers) {
-      if (!isRole(role) || role === invite.invite) return refuse("a peer in it has no role, or the invited one");
+    if (invite.schema !== 1 || !isParty({ role: invite.invite, ...nameOf(invite) }))
+      return refuse("it does not name the invited role");
+    for (const peer of invite.peers) {
+      const { role, fingerprint, certificate } = peer;
+      if (!isParty({ role, ...nameOf(peer) }) || role === invite.invite)
+        return refuse("a peer in it has no role, or the invited one");
       if (fingerprintOf(new X509Certificate(certificate)) !== fingerprint) {
         return refuse(`the fingerprint of the ${role} is not that of its certificate`);
       }

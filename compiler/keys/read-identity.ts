@@ -1,20 +1,42 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
-import type { Role } from "../../runtime/core/index.ts";
-import { fingerprintOf, type Identity } from "../../runtime/transport/node/index.ts";
+import { counted } from "../../ir/counted.ts";
+import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
+import { fingerprintOf, type Identity, type PeerPin, peerText } from "../../runtime/transport/node/index.ts";
 import { isRole } from "../build/index.ts";
 import type { IdentityFile } from "./identity-folder.ts";
+import { parsePeer, peerForm } from "./peer-name.ts";
 
 type ReportProblem = (diagnostic: Diagnostic) => void;
 
 /**
  * Reads a party's identity folder and checks all of it. Problems that permit a session go to `onWarning`: a key that
- * others can read, a peer's certificate that is not valid now.
+ * others can read, a peer's certificate that is not valid now, one that soon is not any more.
  * @throws DiagnosticError MRL0731 to MRL0736 with all problems at once
  */
 export async function readIdentity(dir: string, onWarning: ReportProblem = () => {}): Promise<Identity> {
+  const identity = await readIdentityFolder(dir, onWarning, "refuse");
+  if (identity.peers.length > 0) return identity;
+  return fail({
+    code: "MRL0731",
+    message: "expected certificates of other parties, found none",
+    at: join(dir, "peers"),
+    help: `trust those that the other parties sent: marillc keys trust ${dir} <role> <certificate.pem>`,
+  });
+}
+
+/** What is read of an identity folder: the party's name too. */
+export interface OwnIdentity extends Identity {
+  readonly name?: string;
+}
+
+/** The same for a folder whose party does not know the others yet, or whose certificate is to be replaced. */
+export async function readIdentityFolder(
+  dir: string,
+  onWarning: ReportProblem = () => {},
+  expired: "refuse" | "accept" = "accept",
+): Promise<OwnIdentity> {
   const problems: Diagnostic[] = [];
   const report: ReportProblem = (diagnostic) => problems.push(diagnostic);
   const [key, certificate, file] = await Promise.all([
@@ -28,7 +50,8 @@ export async function readIdentity(dir: string, onWarning: ReportProblem = () =>
   const identity = parseIdentity(file, join(dir, "identity.json"), report);
   const own = parseCertificate(certificate, join(dir, "cert.pem"), report);
   if (own) checkKey(key, own, keyFile, report);
-  if (own) checkDates(own, join(dir, "cert.pem"), report);
+  if (own && expired === "refuse") checkDates(own, join(dir, "cert.pem"), report);
+  if (own) warnOfExpiry(own, join(dir, "cert.pem"), `marillc keys renew ${dir} <new dir>`, onWarning);
   if (own && identity && identity.fingerprint !== fingerprintOf(own)) {
     report({
       code: "MRL0734",
@@ -39,7 +62,8 @@ export async function readIdentity(dir: string, onWarning: ReportProblem = () =>
   }
   const peers = await readPeers(join(dir, "peers"), identity, report, onWarning);
   throwIfAny(problems);
-  return { role: identity!.role, key, certificate, peers };
+  const { role, name } = identity!;
+  return { role, ...(name !== undefined && { name }), key, certificate, peers };
 }
 
 async function readText(file: string, report: ReportProblem): Promise<string> {
@@ -76,8 +100,9 @@ function parseIdentity(text: string, at: string, report: ReportProblem): Identit
   try {
     const value = JSON.parse(text) as IdentityFile;
     const pins = Object.entries(value.peers ?? {});
-    const pinned = pins.every(([role, pin]) => isRole(role) && /^[0-9a-f]{64}$/.test(pin));
-    if (value.schema === 1 && isRole(value.role) && typeof value.fingerprint === "string" && pinned) return value;
+    const pinned = pins.every(([peer, pin]) => parsePeer(peer) && /^[0-9a-f]{64}$/.test(pin));
+    const named = isRole(value.role) && (value.name === undefined || parsePeer(peerText(value)) !== undefined);
+    if (value.schema === 1 && named && typeof value.fingerprint === "string" && pinned) return value;
   } catch {
     // Text that is not JSON gets the same message.
   }
@@ -114,7 +139,24 @@ function checkDates(certificate: X509Certificate, at: string, report: ReportProb
     message: `expected a certificate that is valid at ${now.toISOString()}, found one for ${from.toISOString()} to ${to.toISOString()}`,
     at,
     help:
-      now > to ? "make new keys with `marillc keys init <new dir>`, and send them to the parties" : "check the clock",
+      now > to
+        ? "its party makes a new key with `marillc keys renew <identity> <new dir>`, and sends the others its certificate"
+        : "check the clock",
+  });
+}
+
+/** Days before the end of a certificate from which it is warned of. */
+const soonDays = 30;
+const dayMs = 86_400_000;
+
+function warnOfExpiry(certificate: X509Certificate, at: string, renew: string, onWarning: ReportProblem): void {
+  const daysLeft = Math.floor((new Date(certificate.validTo).getTime() - Date.now()) / dayMs);
+  if (daysLeft < 0 || daysLeft >= soonDays) return;
+  onWarning({
+    code: "MRL0742",
+    message: `the certificate expires in ${counted(daysLeft, "day")}, at ${new Date(certificate.validTo).toISOString()}`,
+    at,
+    help: `replace it in time: ${renew}; docs/operating.md says how without an interruption`,
   });
 }
 
@@ -123,39 +165,33 @@ async function readPeers(
   identity: IdentityFile | undefined,
   report: ReportProblem,
   onWarning: ReportProblem,
-): Promise<Partial<Record<Role, string>>> {
-  const peers: Partial<Record<Role, string>> = { ...identity?.peers };
+): Promise<readonly PeerPin[]> {
+  const peers = new Map(Object.entries(identity?.peers ?? {}));
   const files = await readdir(dir).catch(() => []);
   for (const name of files.filter((each) => each.endsWith(".pem")).sort()) {
-    const [at, role] = [join(dir, name), name.slice(0, -".pem".length)];
-    if (!isRole(role) || role === identity?.role) {
+    const [at, peer] = [join(dir, name), name.slice(0, -".pem".length)];
+    const party = parsePeer(peer);
+    if (!party || party.role === identity?.role) {
       const message = `expected the certificate of another party, found ${name}`;
-      report({ code: "MRL0734", message, at, help: "rename it to client.pem, server.pem or dealer.pem, or remove it" });
+      report({ code: "MRL0734", message, at, help: `rename it to ${peerForm}, with .pem behind, or remove it` });
       continue;
     }
     const certificate = parseCertificate(await readText(at, report), at, report);
     if (!certificate) continue;
     const fingerprint = fingerprintOf(certificate);
-    if (peers[role] !== undefined && peers[role] !== fingerprint) {
-      const message = `expected the certificate of the ${role} that identity.json pins (${peers[role]}), found ${fingerprint}`;
-      report({
-        code: "MRL0734",
-        message,
-        at,
-        help: `ask the ${role} for its fingerprint, and remove the wrong pin`,
-      });
+    const pinned = peers.get(peer);
+    if (pinned !== undefined && pinned !== fingerprint) {
+      const message = `expected the certificate of the ${peer} that identity.json pins (${pinned}), found ${fingerprint}`;
+      const help = `ask the ${peer} for its fingerprint, and remove the wrong pin`;
+      report({ code: "MRL0734", message, at, help });
     }
     checkDates(certificate, at, onWarning);
-    peers[role] = fingerprint;
+    warnOfExpiry(certificate, at, `ask the ${peer} for its new certificate`, onWarning);
+    peers.set(peer, fingerprint);
   }
-  if (Object.keys(peers).length === 0) {
-    const help = "put the certificates of the other parties there, as server.pem, dealer.pem or client.pem";
-    report({ code: "MRL0731", message: "expected certificates of other parties, found none", at: dir, help });
-  }
-  const pins = Object.values(peers);
-  if (new Set(pins).size < pins.length) {
+  if (new Set(peers.values()).size < peers.size) {
     const help = "get each party's own certificate: no two parties share a key";
     report({ code: "MRL0734", message: "expected a certificate for each party, found one for two", at: dir, help });
   }
-  return peers;
+  return [...peers].map(([peer, fingerprint]) => ({ ...parsePeer(peer)!, fingerprint }));
 }

@@ -69,7 +69,7 @@ export async function openClientExecutor(
       position.program === 0 ? inputs.get(name)! : slicePositions(inputs.get(name)!, axes.get(name)!, rows);
     const found = new Map(cuts.map(({ tensor }) => [tensor, (computed.get(tensor) ?? given(tensor)).tensor]));
     const outputs = manifest.clientOutputs.map((name): [string, TypedTensor] => [name, computed.get(name)!]);
-    const { shared, clamped } = quantizeInputs({ cuts }, program, found, clamp);
+    const { shared, clamped } = quantizeInputs({ cuts }, program, found, clamp, inputs);
     return { position, shared: { ...shared, ...Object.fromEntries(residues) }, clamped, outputs: new Map(outputs) };
   }
 

@@ -70,6 +70,11 @@ export async function generate(
   const { length } = textInput;
   const ids = [...tokenizer.encode(options.prompt)];
   const start = ids.length;
+  // Many tokenizers put a token before every text: even an empty one has a token then, and is no question.
+  if (options.prompt === "") {
+    const help = 'give a text to continue: --prompt "…"';
+    fail({ code: "MRL0821", message: "expected a text to continue, found an empty prompt", help });
+  }
   if (start === 0 || start >= length) {
     const help = `shorten the prompt, or run \`marillc compile\` with a larger --dim: the model was compiled for ${length} tokens`;
     fail({ code: "MRL0821", message: `expected a prompt of 1 to ${length - 1} tokens, found ${start}`, help });

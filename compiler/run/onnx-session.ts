@@ -3,6 +3,7 @@ import type { Tensor as OrtTensor } from "onnxruntime-web/wasm";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import type { Dtype, TypedTensor } from "../tensors/index.ts";
+import { negativeIndex } from "./index-inputs.ts";
 import { logSeverityLevel, onnxRuntime } from "./onnx-runtime.ts";
 import type { RuntimeInfo, RuntimeName } from "./runtime-name.ts";
 
@@ -66,6 +67,8 @@ export async function openOnnxSession(file: string, runtime?: RuntimeName): Prom
   };
   const fromCached = ({ data, dims }: OrtCacheTensor): OrtTensor => new ort.Tensor("float32", data, dims);
   const runHeld: OnnxSession["runCached"] = async (inputs, given, cacheNames) => {
+    const strayed = negativeIndex(file, inputs);
+    if (strayed !== undefined) refuseInput(file, new Error(strayed));
     const wanted = session.inputNames.map((name): [string, OrtTensor] => {
       const cachedInput = given.get(name);
       return [name, cachedInput ? fromCached(cachedInput) : feed(name, inputs.get(name)!)];

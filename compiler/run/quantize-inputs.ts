@@ -29,11 +29,12 @@ function quantizeCut(
   found: Tensor,
   declared: Program["inputs"][string],
   clamp: boolean,
+  least: IndexFrom,
 ): QuantizedCut | Diagnostic {
   const clear = applyFunctions(found, cut.functions);
-  const real = cut.oneHot === undefined ? clampBelow(clear, cut.least) : oneHot(found, cut.oneHot);
+  const real = cut.oneHot === undefined ? clampBelow(clear, cut.least) : oneHot(found, cut.oneHot, least);
   const at = [...(cut.functions ?? []).toReversed().map((name) => `${name} of`), `tensor "${cut.tensor}"`].join(" ");
-  const strayed = cut.rows === undefined ? undefined : indexOutOfRange(found, cut.rows);
+  const strayed = cut.rows === undefined ? undefined : indexOutOfRange(found, cut.rows, least);
   if (strayed) return { ...strayed, at };
   if ("code" in real) return { ...real, at };
   const { shape } = declared;
@@ -68,9 +69,16 @@ function beyondBounds({ count, worst }: Excess, { lo, hi, shape }: Program["inpu
 /** A number as a person reads it: bounds are calibrated, so their last digits say nothing. */
 export const shortNumber = (x: number): string => String(Number(x.toPrecision(6)));
 
+/**
+ * ONNX counts a negative index from the end. A model may compute one; in an input, -1 is a mistake, and not the last
+ * token.
+ */
+type IndexFrom = "start" | "either end";
+
 /** Reports how many indices name no row. */
-function indexOutOfRange(indices: Tensor, depth: number): Diagnostic | undefined {
-  const count = indices.data.filter((at) => !Number.isInteger(at) || at < -depth || at >= depth).length;
+function indexOutOfRange(indices: Tensor, depth: number, from: IndexFrom): Diagnostic | undefined {
+  const least = from === "start" ? 0 : -depth;
+  const count = indices.data.filter((at) => !Number.isInteger(at) || at < least || at >= depth).length;
   if (count === 0) return undefined;
   return {
     code: "MRL0813",
@@ -78,8 +86,8 @@ function indexOutOfRange(indices: Tensor, depth: number): Diagnostic | undefined
   };
 }
 
-function oneHot(indices: Tensor, depth: number): Tensor | Diagnostic {
-  const wrong = indexOutOfRange(indices, depth);
+function oneHot(indices: Tensor, depth: number, from: IndexFrom): Tensor | Diagnostic {
+  const wrong = indexOutOfRange(indices, depth, from);
   if (wrong) return wrong;
   const data = new Float64Array(indices.data.length * depth);
   for (const [row, index] of indices.data.entries()) {
@@ -90,7 +98,7 @@ function oneHot(indices: Tensor, depth: number): Tensor | Diagnostic {
 
 /**
  * Quantizes all tensors that the client shares. `clamp`: moves finite values beyond their public bounds onto them, and
- * counts them.
+ * counts them. `inputs`: the model's, which a tensor may be.
  * @throws DiagnosticError MRL0812 for shapes and MRL0813 for values, all at once
  */
 export function quantizeInputs(
@@ -98,12 +106,14 @@ export function quantizeInputs(
   program: Program,
   tensors: ReadonlyMap<string, Tensor>,
   clamp = false,
+  inputs: ReadonlyMap<string, unknown> = new Map(),
 ): QuantizedInputs {
   const wrong: Diagnostic[] = [];
   const shared: Record<string, IntTensor> = {};
   const clamped: Record<string, number> = {};
   for (const cut of cuts) {
-    const made = quantizeCut(cut, tensors.get(cut.tensor)!, program.inputs[cut.value]!, clamp);
+    const from = inputs.has(cut.tensor) ? "start" : "either end";
+    const made = quantizeCut(cut, tensors.get(cut.tensor)!, program.inputs[cut.value]!, clamp, from);
     if ("code" in made) {
       wrong.push(made);
       continue;

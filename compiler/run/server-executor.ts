@@ -31,7 +31,7 @@ export async function openServerExecutor(
       const computed = await layers.run(inputs);
       // A cut may be an input of the model.
       const found = cuts.map(({ tensor }) => [tensor, (computed.get(tensor) ?? inputs.get(tensor)!).tensor] as const);
-      const { shared, clamped } = quantizeInputs({ cuts }, program, new Map(found), clamp);
+      const { shared, clamped } = quantizeInputs({ cuts }, program, new Map(found), clamp, inputs);
       return { shared: { ...shared, ...Object.fromEntries(residues) }, clamped };
     },
     release: layers.release,

@@ -8,7 +8,16 @@ import { type DealerJob, type DealtSession, dealerWork } from "./dealer-work.ts"
 import { createPairing, type PartyPair } from "./pairing.ts";
 import { receiveProgram } from "./program-frame.ts";
 import { defaultProgramLimits, type ProgramLimits } from "./program-plan.ts";
-import { type Service, type ServiceOptions, shortSessionId, startService } from "./service.ts";
+import {
+  type Arrival,
+  type Service,
+  type ServiceOptions,
+  secondsSince,
+  shortSessionId,
+  startService,
+  tell,
+  withCleanup,
+} from "./service.ts";
 import { limitsOf, type ServiceLimits } from "./service-limits.ts";
 import { connectionPurposes, handshakeFields, pairingTimeoutMs } from "./session-agreement.ts";
 import { guardSession } from "./session-guard.ts";
@@ -20,7 +29,7 @@ export interface DealerOptions extends ServiceOptions, Partial<ProgramLimits> {
 }
 
 interface Dealer {
-  readonly log: (line: string) => void;
+  readonly options: DealerOptions;
   readonly limits: ServiceLimits;
   readonly programLimits: ProgramLimits;
   readonly admission: Admission;
@@ -29,10 +38,10 @@ interface Dealer {
 
 /** Starts the dealer. It pairs the two parties of each session and deals for them; it keeps nothing of a session. */
 export async function startDealer(options: DealerOptions): Promise<Service> {
-  const { pairingMs = pairingTimeoutMs, log } = options;
+  const { pairingMs = pairingTimeoutMs } = options;
   const limits = limitsOf(options.limits);
   const dealer: Dealer = {
-    log,
+    options,
     limits,
     programLimits: programLimitsOf(options),
     admission: createAdmission(limits, "dealer"),
@@ -43,31 +52,36 @@ export async function startDealer(options: DealerOptions): Promise<Service> {
     most: limits.maxSessions + limits.maxWaiting,
     onAlone: (session, channel) => {
       const missing = channel.peer === "client" ? "server" : "client";
-      log(`session ${shortSessionId(session)}: the ${missing} did not come`);
+      const about = { session: shortSessionId(session), peer: channel.peer };
+      tell(options, `session ${about.session}: the ${missing} did not come`, {
+        event: "alone",
+        level: "warn",
+        ...about,
+      });
       const doing = "waiting for the other party";
       void channel.close(sessionError("timeout", { peer: missing, seconds: pairingMs / 1000, doing }));
     },
   });
-  const identities = new WeakMap<Channel, string>();
-  const service = await startService(
-    options,
-    limits,
-    ["client", "server"],
-    connectionPurposes.correlations,
-    async ({ channel, session, identity }) => {
-      identities.set(channel, identity);
+  const arrivals = new WeakMap<Channel, Arrival>();
+  const service = await startService(options, limits, {
+    accepts: ["client", "server"],
+    purpose: connectionPurposes.correlations,
+    onSession: async (arrival) => {
+      const { channel, session } = arrival;
+      arrivals.set(channel, arrival);
       const pair = pairing.join(session, channel);
-      if (pair) await serveSession(dealer, pair, session, identities.get(pair.server)!);
+      if (pair) await serveSession(dealer, pair, session, arrivals.get(pair.client)!, arrivals.get(pair.server)!);
     },
-  );
-  return {
-    ...service,
-    close: async () => {
-      pairing.close();
-      await service.close();
-      await dealer.pool.close();
+    counts: () => {
+      const { computing, waiting } = dealer.admission.counts();
+      return { computing, waiting: waiting + pairing.size() };
     },
-  };
+    isExpected: ({ peer }, session) => pairing.awaits(session, peer),
+  });
+  return withCleanup(service, async () => {
+    pairing.close();
+    await dealer.pool.close();
+  });
 }
 
 const programLimitsOf = (given: Partial<ProgramLimits>): ProgramLimits =>
@@ -79,7 +93,14 @@ const programLimitsOf = (given: Partial<ProgramLimits>): ProgramLimits =>
   ) as unknown as ProgramLimits;
 
 /** Deals for one session. It counts for the server, whose program it runs. */
-async function serveSession(dealer: Dealer, pair: PartyPair, session: string, identity: string): Promise<void> {
+async function serveSession(
+  dealer: Dealer,
+  pair: PartyPair,
+  session: string,
+  client: Arrival,
+  { identity }: Arrival,
+): Promise<void> {
+  const startedMs = performance.now();
   const stop = async (reason?: SessionError): Promise<void> => {
     await Promise.all([pair.client.close(reason), pair.server.close(reason)]);
   };
@@ -88,7 +109,10 @@ async function serveSession(dealer: Dealer, pair: PartyPair, session: string, id
     const turn = await dealer.admission.enter({ identity, left, drop: (reason) => void stop(reason) });
     const dealt = await dealFor(dealer, pair, session, turn, stop);
     const counts = counted(dealt.queries, "query", "queries");
-    dealer.log(`session ${shortSessionId(session)}: dealt for ${counts} of ${dealt.program}`);
+    const { peer, address } = client;
+    const about = { session: shortSessionId(session), peer, address, queries: dealt.queries };
+    const line = `session ${about.session}: dealt for ${counts} of ${dealt.program}`;
+    tell(dealer.options, line, { event: "dealt", ...about, seconds: secondsSince(startedMs) });
     await stop();
   } catch (error) {
     await stop(reasonOf(error));

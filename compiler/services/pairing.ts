@@ -12,6 +12,8 @@ export interface Pairing {
    * @throws SessionError wrongSession where the role is taken
    */
   readonly join: (session: string, channel: Channel) => PartyPair | undefined;
+  /** Whether the other party of this one's session waits for it. */
+  readonly awaits: (session: string, role: Role) => boolean;
   /** Parties that wait. */
   readonly size: () => number;
   /** Closes the connections of all parties that wait. */
@@ -75,6 +77,7 @@ export function createPairing(options: {
       });
       return undefined;
     },
+    awaits: (session, role) => ofRole(role === "client" ? "server" : "client").has(session),
     size: () => [...waiting.values()].reduce((sum, { size }) => sum + size, 0),
     close: () => {
       for (const parties of waiting.values()) {

@@ -2,7 +2,7 @@ import { counted } from "../../ir/counted.ts";
 import { type SessionError, sessionError } from "../../runtime/core/index.ts";
 import { type HandshakeFields, handshake, type ServerInputs } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
-import { connect } from "../../runtime/transport/node/index.ts";
+import { connect, type Identity } from "../../runtime/transport/node/index.ts";
 import { loadPartyBuild, type PartyBuild } from "../build/index.ts";
 import {
   assertTrafficPredicted,
@@ -21,10 +21,14 @@ import {
   type Endpoint,
   type Service,
   type ServiceOptions,
+  secondsSince,
   shortSessionId,
   startService,
+  tell,
+  withCleanup,
 } from "./service.ts";
 import { limitsOf, type ServiceLimits } from "./service-limits.ts";
+import type { LogLevel } from "./service-log.ts";
 import { agreementOf, connectionPurposes, handshakeFields, pairingTimeoutMs } from "./session-agreement.ts";
 import { guardSession, type SessionGuard } from "./session-guard.ts";
 import { createSessionPool, inlinePool, reasonOf, type SessionPool } from "./session-pool.ts";
@@ -78,6 +82,8 @@ interface Server {
   readonly admission: Admission;
   readonly pool: SessionPool;
   readonly options: ServerOptions;
+  /** The key that it shows the dealer now. */
+  readonly identity: () => Identity;
 }
 
 /** Starts the owner of the weights. It answers clients, one session per connection. */
@@ -90,23 +96,32 @@ export async function startServer(options: ServerOptions): Promise<Service> {
   const admission = createAdmission(limits, "server");
   const source = { kind: "server", dir, ...(adapter !== undefined && { adapter }) } as const;
   const pool = limits.workers > 0 ? createSessionPool(source, limits.workers) : inlinePool(workOf(part));
-  const server: Server = { part, executor, limits, admission, pool, options };
-  const service = await startService(options, limits, ["client"], connectionPurposes.online, (arrival) =>
-    serveClient(server, arrival),
-  );
+  let { identity } = options;
+  const server: Server = { part, executor, limits, admission, pool, options, identity: () => identity };
+  const service = await startService(options, limits, {
+    accepts: ["client"],
+    purpose: connectionPurposes.online,
+    onSession: (arrival) => serveClient(server, arrival),
+    counts: admission.counts,
+  });
+  const cleanup = async (): Promise<void> => {
+    await pool.close();
+    await executor.release();
+  };
   return {
-    ...service,
-    close: async () => {
-      await service.close();
-      await pool.close();
-      await executor.release();
+    ...withCleanup(service, cleanup),
+    replaceIdentity: async (next) => {
+      await service.replaceIdentity(next);
+      identity = next;
     },
   };
 }
 
 /** Serves a client that has come: its turn comes first, then the dealer, then the queries. */
-async function serveClient(server: Server, { channel: client, session, identity }: Arrival): Promise<void> {
+async function serveClient(server: Server, arrival: Arrival): Promise<void> {
   const { part, admission, limits, options } = server;
+  const { channel: client, session, identity, peer, address } = arrival;
+  const startedMs = performance.now();
   const links: Channel[] = [client];
   const stop = async (reason?: SessionError): Promise<void> => {
     await Promise.all(links.map((link) => link.close(reason)));
@@ -130,7 +145,9 @@ async function serveClient(server: Server, { channel: client, session, identity 
       ask: (question) => answerOwnWork(server, session, question as ServerQuestion),
     });
     assertTrafficPredicted(expected, [rounds], [meterTraffic("server", [client, dealer])]);
-    options.log(`session ${shortSessionId(session)}: answered ${counted(queries, "query", "queries")}`);
+    const about = { session: shortSessionId(session), peer, address, queries, seconds: secondsSince(startedMs) };
+    const line = `session ${about.session}: answered ${counted(queries, "query", "queries")} of ${peer}`;
+    tell(options, line, { event: "answered", ...about });
     await stop();
   } catch (error) {
     await stop(reasonOf(error));
@@ -142,18 +159,18 @@ async function serveClient(server: Server, { channel: client, session, identity 
 
 /** Connects to the dealer, and waits there for the session's turn as long as the client does. */
 async function reachDealer(
-  { part, options }: Server,
+  { part, options, identity }: Server,
   client: Channel,
   session: string,
   mine: HandshakeFields,
 ): Promise<Channel> {
   const { mir, decodeMir, bucketMirs } = part;
-  const { dealer: endpoint, identity } = options;
+  const { dealer: endpoint } = options;
   const purpose = connectionPurposes.correlations;
   const dealer = await connect({
     ...endpoint,
     patienceMs: dealerGraceMs,
-    identity,
+    identity: identity(),
     expect: "dealer",
     purpose,
     session,
@@ -188,23 +205,26 @@ async function answerOwnWork(
 async function ownInputs(
   asked: AskedQuery,
   executor: ServerExecutor,
-  { inputs, shares, log, reasonOf = String }: ServerOptions,
+  { inputs, shares, reasonOf = String, ...options }: ServerOptions,
 ): ReturnType<ServerInputs> {
+  const session = shortSessionId(asked.session);
+  const note = (line: string, level: LogLevel): void =>
+    tell(options, `session ${session}: ${line}`, { event: "input", level, session });
   let residues: Residues | undefined;
   try {
     residues = shares?.(asked);
   } catch (error) {
-    log(`session ${shortSessionId(asked.session)}: no shares for query ${asked.query}: ${reasonOf(error)}`);
+    note(`no shares for query ${asked.query}: ${reasonOf(error)}`, "warn");
     throw sessionError("noOtherHalf", { peer: "server" });
   }
   try {
     if (!inputs) throw new Error("the server was started without inputs of its own");
     const { shared, clamped } = await executor.prepare(await inputs.find(asked), residues);
     for (const [tensor, count] of Object.entries(clamped))
-      log(`session ${shortSessionId(asked.session)}: moved ${count} values of ${tensor} onto their public bounds`);
+      note(`moved ${count} values of ${tensor} onto their public bounds`, "info");
     return shared;
   } catch (error) {
-    log(`session ${shortSessionId(asked.session)}: no input for query ${asked.query}: ${reasonOf(error)}`);
+    note(`no input for query ${asked.query}: ${reasonOf(error)}`, "warn");
     throw sessionError("noServerInput", { peer: "server" });
   }
 }

@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { onnxFields, splitFields, stringsOf } from "../../compiler/onnx/format/protobuf-edit.ts";
 import { readModel } from "../../compiler/onnx/normalize/read-model.ts";
 import type { CostReport } from "../../compiler/report/cost/cost-report.ts";
+import { schemas } from "../../compiler/report/text/schemas.ts";
 import { readInputFiles } from "../../compiler/run/input-files.ts";
 import type { RunResult } from "../../compiler/run/run-result.ts";
 import { readNpz } from "../../compiler/tensors/npz.ts";
@@ -14,6 +15,7 @@ import { declaredError } from "../../scripts/tables/declared-error.ts";
 import { runOnnx } from "../compiler/student/student-models.ts";
 import { largestDifference } from "../end-to-end/declared-error.ts";
 import { blockedModel, type TinyFiles, tiny, writeTiny } from "../end-to-end/tiny-model.ts";
+import { violations } from "./json-schema.ts";
 import { marillc, marillcJson } from "./run-cli.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "marillc-cli-"));
@@ -202,6 +204,12 @@ test("values that the model cannot take are the user's fault", async () => {
   const { code, json } = await marillcJson<Errors>("run", build, "--in-process", "--input", wrong);
   expect(code).toBe(1);
   expect(json.error.map((each) => each.code)).toEqual(["MRL0814"]);
+  // ONNX would take it for the last token.
+  writeFileSync(wrong, JSON.stringify({ tokens: { dtype: "int64", shape: [1, tiny.length], data: [1, 2, 3, -1] } }));
+  const negative = await marillc("run", build, "--in-process", "--input", wrong);
+  expect(negative.code).toBe(1);
+  expect(negative.err).toContain("MRL0814");
+  expect(negative.err).toContain('input "tokens" selects rows of a table, which count from 0, and has -1');
 });
 
 test("an output that cannot be written is named", async () => {
@@ -216,6 +224,20 @@ test("an output that cannot be written is named", async () => {
   );
   expect(code).toBe(1);
   expect(json.error[0]).toMatchObject({ code: "MRL0804", at: dir });
+});
+
+test.skipIf(!existsSync("/dev/full"))("a disk that is full after the query does not take the answer", async () => {
+  const { json: expected } = await run();
+  const { code, out, err } = await marillc(
+    ...["run", build, "--in-process", "--input", `tokens=${files.input}`, "--output", "/dev/full"],
+  );
+  expect(code).toBe(1);
+  expect(err).toContain("error MRL0804: the file cannot be written: ENOSPC");
+  expect(err).toContain("stdout has the whole answer as JSON");
+  expect(
+    largestDifference((JSON.parse(out) as RunResult).outputs.logits!.data, expected.outputs.logits!.data),
+  ).toBeLessThan(0.1);
+  expect(violations(JSON.parse(out), schemas.run!)).toEqual([]);
 });
 
 test("cost counts what a run sends", async () => {

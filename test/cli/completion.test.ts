@@ -33,7 +33,7 @@ describe("bash", () => {
     const first = [...new Set(visible.map(({ name }) => name.split(" ")[0]!))];
     expect(offered("").sort()).toEqual([...first, "--help", "--version"].sort());
     expect(offered("co")).toEqual(["compile", "cost", "completion"]);
-    expect(offered("keys", "")).toEqual(["init", "accept", "--help"]);
+    expect(offered("keys", "")).toEqual(["init", "accept", "invite", "trust", "revoke", "list", "renew", "--help"]);
   });
 
   test.each(visible.map(({ name, options }) => [name, options] as const))("%s: its options", (name, options) => {

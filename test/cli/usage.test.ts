@@ -20,8 +20,6 @@ interface Errors {
 
 test.each([
   [["frobnicate"]],
-  [[]],
-  [["keys"]],
   [["check"]],
   [["check", "a.onnx", "b.onnx"]],
   [["check", "a.onnx", "--colour"]],
@@ -79,6 +77,21 @@ test.each([
   expect(code).toBe(2);
   expect(out).toBe("");
   expect(err).toMatch(/^error: .+\n$/);
+});
+
+test.each([[[]], [["keys"]]])("%j without a command shows which there are, and ends with 2", async (argv) => {
+  const { code, out, err } = await marillc(...argv);
+  expect([code, out]).toEqual([2, ""]);
+  expect(err).toContain("Commands:");
+  expect(err).toMatch(/\nerror: expected a command, found none: see marillc --help\n$/);
+});
+
+test("a port that is taken and an expired certificate are this party's own fault, not another's", () => {
+  const own = [
+    sessionError("cannotListen", { where: "h:1", reason: "EADDRINUSE" }),
+    sessionError("ownCertificateInvalid", { found: "f", from: "a", to: "b", now: "c" }),
+  ];
+  expect(own.map((error) => failureOf(error).exitCode)).toEqual([1, 1]);
 });
 
 test("an unknown command names the nearest one and the help", async () => {

@@ -231,6 +231,13 @@ const refusals: readonly Refused[] = [
     next: () => ["generate", text, "--in-process", "--prompt", "ab"],
   },
   {
+    code: "MRL0821",
+    what: "an empty prompt",
+    argv: () => ["generate", text, "--in-process", "--prompt", ""],
+    advice: /--prompt/,
+    next: () => ["generate", text, "--in-process", "--prompt", "ab"],
+  },
+  {
     code: "MRL0825",
     what: "a line that is no question",
     argv: () => evaluated('{"prompt": "ab"}')(),

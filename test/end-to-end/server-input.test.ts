@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createKeys } from "../../compiler/api/keys.ts";
+import type { Service } from "../../compiler/api/running-service.ts";
 import type { ServeOptions } from "../../compiler/api/services.ts";
-import { deal, query, type Service, serve } from "../../compiler/api/services.ts";
+import { deal, query, serve } from "../../compiler/api/services.ts";
 import { loadManifest } from "../../compiler/build/party-build.ts";
 import { readInputFiles } from "../../compiler/run/input-files.ts";
 import { openOnnxSession } from "../../compiler/run/onnx-session.ts";
@@ -174,13 +175,19 @@ describe("over the network", () => {
   test("one input for all queries, and the server's own output", async () => {
     const answers: unknown[] = [];
     const output = at("answers");
-    const { ask } = await deploy({ inputs: { xb }, onAnswer: (answer) => void answers.push(answer), output });
+    const { ask, log } = await deploy({ inputs: { xb }, onAnswer: (answer) => void answers.push(answer), output });
     const { outputs } = await ask();
     expect(largest(outputs.y!.data, expected)).toBeLessThan(2 ** -8);
     expect(answers).toMatchObject([{ query: 0, outputs: { y: { data: outputs.y!.data } } }]);
     const { session } = answers[0] as { session: string };
     const file = join(output, `${session.slice(0, 8)}-0.npz`);
     expect([...readNpz(readFileSync(file), file).get("y")!.tensor.data]).toEqual(outputs.y!.data);
+    // A server whose disk takes no more answers its clients, and hands its own answer on.
+    rmSync(output, { recursive: true });
+    writeFileSync(output, "");
+    await ask();
+    expect(answers[1]).toMatchObject({ unsaved: true, outputs: { y: { shape: outputs.y!.shape } } });
+    expect(log.join("\n")).toMatch(/session [0-9a-f]{8}: MRL0804 /);
   });
 
   test("a folder has a file for each record, and the client names the record", async () => {

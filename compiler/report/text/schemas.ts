@@ -90,6 +90,9 @@ const run = document(
 
 const ofToken = object({ clear: number, offline: number, online: number });
 
+const newKey = { role: text, folder: text, certificate: text, fingerprint: text, validUntil: text };
+const knownParty = object({ party: text, fingerprint: text }, { validUntil: text });
+
 /** Printed when the service ends. */
 const listened = document({ listened: object({ host: text, port: count }) });
 
@@ -269,6 +272,12 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
   serve: listened,
   deal: listened,
   "keys init": document({ folders: map(text), invites: map(text), fingerprints: map(text), validUntil: text }),
-  "keys accept": document({ role: text, folder: text, certificate: text, fingerprint: text, validUntil: text }),
-  doctor: document({ findings: list(object({ what: text, fine: flag, found: text }, { help: text })) }),
+  "keys init --role": document({ ...newKey, invites: map(text) }),
+  "keys accept": document(newKey, { name: text }),
+  "keys renew": document(newKey, { name: text }),
+  "keys invite": document({ party: text, invite: text, peers: list(text) }),
+  "keys trust": document({ party: text, fingerprint: text }, { validUntil: text }),
+  "keys revoke": document({ party: text, fingerprint: text }, { validUntil: text }),
+  "keys list": document({ own: knownParty, peers: list(knownParty) }),
+  doctor: document({ findings: list(object({ what: text, fine: flag, found: text }, { help: text, warning: flag })) }),
 };

@@ -11,7 +11,6 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
 import { fail } from "../../../ir/diagnostic.ts";
 
 /** Models, students and answers may hold what only the user of this machine may see. */
@@ -65,14 +64,27 @@ function writeChunks(path: string, chunks: readonly (Uint8Array | (() => Uint8Ar
   }
 }
 
-/** Whether a file can be written there, before long work. @throws DiagnosticError MRL0804 */
+/** What a probe writes: a disk without room for a block is full. */
+const probeBytes = 4096;
+
+/**
+ * Whether a file can be written there, before long work: writes a small file beside it, as `writeWholeFile` will, and
+ * removes it. A right that seems to be there, a disk that is full and one that is read-only show only by trying.
+ * @throws DiagnosticError MRL0804
+ */
 export function requireWritable(path: string): void {
+  let probe = "";
   try {
     const present = statSync(path, { throwIfNoEntry: false });
     if (present?.isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
-    accessSync(present ? path : dirname(path), constants.W_OK);
-    if (!statSync(dirname(path)).isDirectory()) throw Object.assign(new Error(), { code: "ENOTDIR" });
+    if (present) accessSync(path, constants.W_OK);
+    const { target, inPlace } = targetOf(path);
+    if (inPlace) return;
+    probe = `${target}.try-${process.pid}`;
+    writeChunks(probe, [new Uint8Array(probeBytes)]);
   } catch (error) {
     unwritable(path, error);
+  } finally {
+    if (probe !== "") rmSync(probe, { force: true });
   }
 }

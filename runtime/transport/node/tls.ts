@@ -1,7 +1,7 @@
 /**
  * Mutual TLS 1.3 over TCP between parties that have exchanged certificates before. Chains and names are not checked.
  * After the TLS handshake, in which each side proves to hold its key, the certificate itself must be a pinned one
- * (roleOfPeer). No byte of the peer is parsed before that.
+ * (peerOf). No byte of the peer is parsed before that.
  */
 import { constants } from "node:crypto";
 import type { AddressInfo, Socket } from "node:net";
@@ -9,7 +9,7 @@ import * as tls from "node:tls";
 import { type Role, SessionError, sessionError } from "../../core/index.ts";
 import { type Channel, type ChannelOptions, FramedChannel, nowMs } from "../index.ts";
 import { greet, type Hello, receiveHello } from "./greeting.ts";
-import { checkOwnCertificate, fingerprintOf, type Identity, roleOfPeer } from "./identity.ts";
+import { checkOwnCertificate, fingerprintOf, type Identity, type PeerPin, peerOf, pinOf } from "./identity.ts";
 import { SocketPort } from "./socket-port.ts";
 import { Ungreeted } from "./ungreeted.ts";
 
@@ -39,6 +39,8 @@ export interface ListenOptions extends EndpointOptions {
   readonly onConnection: (channel: Channel, hello: Hello, peer: PeerAddress) => void | Promise<void>;
   /** Called for each connection that was dropped for want of room, before it greeted. */
   readonly onDropped?: (address: string) => void;
+  /** Called when a connection ends before its TLS handshake without anything that could be refused. */
+  readonly onLeft?: () => void;
   /** Called when a connection is refused; the listener goes on. */
   readonly onRefused?: (error: SessionError) => void;
   /** Called when `onConnection` failed and its channel was closed. Without it the error is an unhandled rejection. */
@@ -51,15 +53,19 @@ export interface ConnectOptions extends EndpointOptions, Partial<Hello> {
   readonly patienceMs?: number;
 }
 
-/** Where a peer is, and the fingerprint of its certificate: who it is. */
+/** Where a peer is, and who it is. */
 export interface PeerAddress {
   readonly address: string;
+  /** Of its certificate. */
   readonly fingerprint: string;
+  readonly pin: PeerPin;
 }
 
 export interface Listener {
   readonly host: string;
   readonly port: number;
+  /** New connections see another key or other pins; open ones go on. @throws SessionError for an expired certificate */
+  replaceIdentity(identity: Identity): void;
   /** Stops listening and drops connections that have not greeted yet; open channels stay open. */
   close(): Promise<void>;
 }
@@ -71,7 +77,7 @@ const tlsOptions = (identity: Identity): tls.CommonConnectionOptions & tls.Secur
   maxVersion: "TLSv1.3",
   // Resumption would accept a session without showing the certificate again.
   secureOptions: constants.SSL_OP_NO_TICKET,
-  // Pins replace chains; see roleOfPeer.
+  // Pins replace chains; see peerOf.
   rejectUnauthorized: false,
 });
 
@@ -97,7 +103,7 @@ function channelOver(
   socket.setKeepAlive(true, 30_000);
   const port = new SocketPort(socket, expected.join(" or "), at);
   try {
-    const role = roleOfPeer(identity, socket.getPeerX509Certificate(), expected, at);
+    const { role } = peerOf(identity, socket.getPeerX509Certificate(), expected, at);
     port.peer = role;
     return new FramedChannel(port, role, options);
   } catch (error) {
@@ -169,7 +175,8 @@ function openTls(
 }
 
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { identity, handshakeTimeoutMs = defaultHandshakeTimeoutMs } = options;
+  const { handshakeTimeoutMs = defaultHandshakeTimeoutMs } = options;
+  let { identity } = options;
   checkOwnCertificate(identity);
   const server = tls.createServer({ ...tlsOptions(identity), requestCert: true, handshakeTimeout: handshakeTimeoutMs });
   server.maxConnections = options.maxConnections ?? defaultMaxConnections;
@@ -178,14 +185,17 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   server.on("drop", (dropped) => options.onDropped?.(dropped?.remoteAddress ?? "an unknown address"));
   server.on("tlsClientError", (error, socket) => {
     const from = addressOf(socket);
-    options.onRefused?.(sessionError("insecure", { peer: from, reason: reasonOf(error), where: from }, { at: from }));
+    if (options.onLeft && reasonOf(error) === "ECONNRESET") options.onLeft();
+    else
+      options.onRefused?.(sessionError("insecure", { peer: from, reason: reasonOf(error), where: from }, { at: from }));
     socket.destroy();
   });
   server.on("secureConnection", (socket) => {
     const from = addressOf(socket);
-    welcome(socket, from, options, handshakeTimeoutMs, () => ungreeted.delete(from)).then(
+    const current = { ...options, identity };
+    welcome(socket, from, current, handshakeTimeoutMs, () => ungreeted.delete(from)).then(
       ({ channel, hello, peer }) => handOver(channel, hello, peer, options),
-      (error) => options.onRefused?.(explain(error, identity, from, from)),
+      (error) => options.onRefused?.(explain(error, current.identity, from, from)),
     );
   });
   const address = await listenOn(server, options.host, options.port);
@@ -193,6 +203,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return {
     host: address.address,
     port: address.port,
+    replaceIdentity: (next) => {
+      checkOwnCertificate(next);
+      server.setSecureContext(tlsOptions(next));
+      identity = next;
+    },
     close: async () => {
       server.close();
       ungreeted.destroy();
@@ -203,6 +218,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 const addressOf = (socket: Socket): string =>
   socket.remoteAddress ? `${socket.remoteAddress}:${socket.remotePort}` : "a peer that closed the connection";
 
+const rolesOf = ({ peers }: Identity): readonly Role[] => [...new Set(peers.map(({ role }) => role))];
+
 async function welcome(
   socket: tls.TLSSocket,
   from: string,
@@ -210,13 +227,14 @@ async function welcome(
   timeoutMs: number,
   onGreeted: () => void,
 ): Promise<{ readonly channel: Channel; readonly hello: Hello; readonly peer: PeerAddress }> {
-  const accepts = options.accepts ?? (Object.keys(options.identity.peers) as Role[]);
+  const accepts = options.accepts ?? rolesOf(options.identity);
   const channel = channelOver(socket, options.identity, accepts, from, options);
   const fingerprint = fingerprintOf(socket.getPeerX509Certificate()!);
+  const pin = pinOf(options.identity, fingerprint)!;
   try {
     const hello = await receiveHello(channel, timeoutMs);
     onGreeted();
-    return { channel, hello, peer: { address: socket.remoteAddress ?? "", fingerprint } };
+    return { channel, hello, peer: { address: socket.remoteAddress ?? "", fingerprint, pin } };
   } catch (error) {
     void channel.close();
     throw error;

@@ -86,7 +86,10 @@ describe("reading an identity", () => {
     const warnings: Diagnostic[] = [];
     const identity = await readIdentity(keys.folders.client, (warning) => warnings.push(warning));
     expect(identity.role).toBe("client");
-    expect(identity.peers).toEqual({ server: keys.fingerprints.server, dealer: keys.fingerprints.dealer });
+    expect(identity.peers).toEqual([
+      { role: "dealer", fingerprint: keys.fingerprints.dealer },
+      { role: "server", fingerprint: keys.fingerprints.server },
+    ]);
     expect(warnings).toEqual([]);
   });
 
@@ -148,7 +151,7 @@ describe("reading an identity", () => {
     const value = JSON.parse(await readFile(file, "utf8"));
     await writeFile(file, JSON.stringify({ ...value, peers: { server: keys.fingerprints.server } }));
     await rm(join(dir, "peers"), { recursive: true });
-    expect((await readIdentity(dir)).peers).toEqual({ server: keys.fingerprints.server });
+    expect((await readIdentity(dir)).peers).toEqual([{ role: "server", fingerprint: keys.fingerprints.server }]);
     await cp(join(keys.folders.client, "peers"), join(dir, "peers"), { recursive: true });
     await writeFile(file, JSON.stringify({ ...value, peers: { server: "0".repeat(64) } }));
     expect(await codesOf(readIdentity(dir))).toEqual(["MRL0734"]);

@@ -61,6 +61,7 @@ test("what cannot be written has a code and its path", () => {
     }
   }
   expect(diagnostics(() => requireWritable(at("fresh")))).toEqual([]);
+  expect(readdirSync(dir).filter((name) => name.includes("fresh") || name.includes(".try-"))).toEqual([]);
 });
 
 test.skipIf(!existsSync("/dev/full"))("a full device is named, and stays a device", () => {

@@ -17,8 +17,8 @@ export async function identities(
   const of = (role: Role): Identity => ({
     role,
     ...pairs[roles.indexOf(role)]!,
-    peers: Object.fromEntries(
-      roles.flatMap((each, k) => (each === role ? [] : [[each, fingerprintOf(pairs[k]!.certificate)]])),
+    peers: roles.flatMap((each, k) =>
+      each === role ? [] : [{ role: each, fingerprint: fingerprintOf(pairs[k]!.certificate) }],
     ),
   });
   return { client: of("client"), server: of("server"), dealer: of("dealer") };

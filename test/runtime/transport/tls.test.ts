@@ -7,6 +7,8 @@ import { connect } from "../../../runtime/transport/node/tls.ts";
 import { identities, pair } from "./identities.ts";
 import { accepted, dial, errorOf, host, known, serve, stillServes, strangers } from "./tls-server.ts";
 
+const pinned = (role: "client" | "server") => [{ role, fingerprint: fingerprintOf(known[role].certificate) }];
+
 describe("TLS between parties that know each other", () => {
   test("names the peer, carries frames of all sizes, counts exactly", async () => {
     const serving = await serve(known.server);
@@ -85,14 +87,10 @@ describe("certificates", () => {
   test.each([
     ["of a stranger", () => strangers.client, /an unknown certificate \([0-9a-f]{64}\)/],
     ["of a role that may not connect here", () => known.dealer, /the certificate of the dealer \([0-9a-f]{64}\)/],
-    [
-      "our own",
-      () => ({ ...known.server, peers: { server: fingerprintOf(known.server.certificate) } }),
-      /unknown cert/,
-    ],
+    ["our own", () => ({ ...known.server, peers: pinned("server") }), /unknown cert/],
   ])("a client with the certificate %s is refused at both ends", async (_what, identity, found) => {
     const serving = await serve(known.server, { accepts: ["client"] });
-    const stranger = { ...identity(), peers: { server: fingerprintOf(known.server.certificate) } };
+    const stranger = { ...identity(), peers: pinned("server") };
     const [here, there] = [await errorOf(dial(serving, stranger)), (await serving.next()) as SessionError];
     expect(here).toMatchObject({ reason: "ownCertificateRefused", code: "MRL0722" });
     expect(here.message).toMatch(/^the server refused this party's certificate/);
@@ -108,7 +106,7 @@ describe("certificates", () => {
     ["the dealer's (swapped)", () => known.dealer],
     ["the client's own", () => known.client],
   ])("a server with %s certificate is refused at both ends", async (_what, identity) => {
-    const impostor = { ...identity(), peers: { client: fingerprintOf(known.client.certificate) } };
+    const impostor = { ...identity(), peers: pinned("client") };
     const serving = await serve(impostor);
     const [here, there] = [await errorOf(dial(serving, known.client)), (await serving.next()) as SessionError];
     expect(here).toMatchObject({ reason: "certificateRefused", at: `${host}:${serving.listener.port}` });

@@ -19,7 +19,8 @@ test("connections that say nothing push out their own kind, and an honest peer i
     await expect.poll(() => arrived.length).toBeGreaterThan(0);
     const [channel, hello, peer] = arrived.shift()!;
     open.push(channel);
-    expect(peer.fingerprint).toBe(known.server.peers.client);
+    expect(known.server.peers.find(({ role }) => role === "client")).toBe(peer.pin);
+    expect(peer.fingerprint).toBe(peer.pin.fingerprint);
     return { channel, hello };
   };
   await stillServes({ listener, next });

@@ -1,0 +1,132 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { acceptInvite } from "../../../compiler/keys/invite.ts";
+import { initOwnKey, listParties, makeInvite, renewKeys, revokePeer, trustPeer } from "../../../compiler/keys/peers.ts";
+import { readIdentity } from "../../../compiler/keys/read-identity.ts";
+import { makeKeyPair } from "../../../compiler/keys/x509.ts";
+import { schemas } from "../../../compiler/report/text/schemas.ts";
+import type { Diagnostic, DiagnosticError } from "../../../ir/diagnostic.ts";
+import { fingerprintOf, peerText } from "../../../runtime/transport/node/identity.ts";
+import { violations } from "../../cli/json-schema.ts";
+import { marillc } from "../../cli/run-cli.ts";
+
+/** Each party has a folder, and what passes between them are invites and certificates. */
+const dir = mkdtempSync(join(tmpdir(), "marillc-peers-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+const at = (...names: readonly string[]): string => join(dir, ...names);
+const [server, dealer, alice, bob] = [at("keys/server"), at("dealer"), at("alice"), at("bob")];
+
+const refusal = (promise: Promise<unknown>): Promise<readonly Diagnostic[]> =>
+  promise.then(
+    () => [],
+    (error: DiagnosticError) => error.diagnostics,
+  );
+const peersOf = async (folder: string): Promise<readonly string[]> =>
+  (await readIdentity(folder)).peers.map(peerText).sort();
+
+beforeAll(async () => {
+  const { invites } = await initOwnKey(at("keys"), "server");
+  await acceptInvite(invites.dealer!, dealer);
+  await trustPeer(server, "dealer", join(dealer, "cert.pem"));
+  for (const [name, folder] of [
+    ["alice", alice],
+    ["bob", bob],
+  ] as const) {
+    await makeInvite(server, `client.${name}`, at(`${name}.invite.json`));
+    await acceptInvite(at(`${name}.invite.json`), folder);
+    for (const party of [server, dealer]) await trustPeer(party, `client.${name}`, join(folder, "cert.pem"));
+  }
+});
+
+test("every private key is made in its own folder, and all know whom they need", async () => {
+  expect(await peersOf(server)).toEqual(["client.alice", "client.bob", "dealer"]);
+  expect(await peersOf(dealer)).toEqual(["client.alice", "client.bob", "server"]);
+  expect([await peersOf(alice), await peersOf(bob)]).toEqual([
+    ["dealer", "server"],
+    ["dealer", "server"],
+  ]);
+  const passed = readdirSync(dir, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".json"));
+  for (const name of passed) expect(readFileSync(at(name), "utf8")).not.toContain("PRIVATE");
+  const keys = readdirSync(dir, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith("key.pem"));
+  expect(keys.sort()).toEqual(["alice/key.pem", "bob/key.pem", "dealer/key.pem", "keys/server/key.pem"]);
+});
+
+test("a client that is revoked is gone, and the others stay", async () => {
+  await makeInvite(server, "client.carol", at("carol.invite.json"));
+  const carol = await acceptInvite(at("carol.invite.json"), at("carol"));
+  await trustPeer(server, "client.carol", carol.certificateFile);
+  await trustPeer(server, "client.carol", carol.certificateFile);
+  expect((await listParties(server)).peers.map(({ party }) => party)).toContain("client.carol");
+  const { fingerprint } = await revokePeer(server, "client.carol");
+  expect(fingerprint).toBe(carol.fingerprint);
+  expect(await peersOf(server)).toEqual(["client.alice", "client.bob", "dealer"]);
+  expect(readdirSync(join(server, "revoked"))).toEqual([`client.carol-${fingerprint.slice(0, 12)}.pem`]);
+});
+
+test("a renewed key is trusted beside the old one until that is revoked", async () => {
+  const renewed = await renewKeys(server, at("server-renewed"));
+  expect(await peersOf(at("server-renewed"))).toEqual(await peersOf(server));
+  expect((await refusal(trustPeer(alice, "server", renewed.certificateFile)))[0]).toMatchObject({
+    code: "MRL0743",
+    help: expect.stringContaining(`marillc keys revoke ${alice} server`),
+  });
+  await trustPeer(alice, "server.2027", renewed.certificateFile);
+  expect(await peersOf(alice)).toEqual(["dealer", "server", "server.2027"]);
+  await revokePeer(alice, "server");
+  expect(await peersOf(alice)).toEqual(["dealer", "server.2027"]);
+});
+
+test.each<[string, () => Promise<unknown>, RegExp]>([
+  ["a name that is no party's", () => trustPeer(server, "client.a/b", join(alice, "cert.pem")), /name of a party/],
+  ["a party of the same role", () => trustPeer(server, "server.other", join(alice, "cert.pem")), /another role/],
+  ["a certificate with another name", () => trustPeer(server, "client.eve", join(alice, "cert.pem")), /client\.alice/],
+  ["its own certificate", () => trustPeer(server, "client.eve", join(server, "cert.pem")), /this party's own/],
+  ["a file without a certificate", () => trustPeer(server, "client.eve", join(alice, "identity.json")), /PEM/],
+  ["nobody who is trusted", () => revokePeer(server, "client.eve"), /party that is trusted/],
+  ["an invite for its own role", () => makeInvite(server, "server.two", at("two.json")), /another role/],
+])("%s is refused", async (_what, work, says) => {
+  expect(await refusal(work())).toMatchObject([{ code: "MRL0743", message: expect.stringMatching(says) }]);
+});
+
+test("a certificate that soon expires is warned of, its own and a peer's, and an expired one can be renewed", async () => {
+  const soon = await makeKeyPair("soon", new Date(Date.now() - 1e6), new Date(Date.now() + 10.5 * 86_400_000));
+  writeFileSync(at("soon.pem"), soon.certificate);
+  await trustPeer(bob, "dealer.soon", at("soon.pem"));
+  const warnings: Diagnostic[] = [];
+  await readIdentity(bob, (each) => warnings.push(each));
+  expect(warnings).toMatchObject([{ code: "MRL0742", message: expect.stringContaining("expires in 10 days") }]);
+  await acceptInvite(at("bob.invite.json"), at("short"), { days: 1 });
+  await readIdentity(at("short"), (each) => warnings.push(each));
+  expect(warnings[1]).toMatchObject({ code: "MRL0742", help: expect.stringContaining("marillc keys renew") });
+  const old = await makeKeyPair("old", new Date(Date.now() - 2e8), new Date(Date.now() - 1e8));
+  const { fingerprint } = await renewKeys(bob, at("expired"));
+  const file = at("expired/identity.json");
+  writeFileSync(at("expired/key.pem"), old.key);
+  writeFileSync(at("expired/cert.pem"), old.certificate);
+  writeFileSync(file, readFileSync(file, "utf8").replace(fingerprint, fingerprintOf(old.certificate)));
+  expect((await refusal(readIdentity(at("expired")))).map(({ code }) => code)).toEqual(["MRL0733"]);
+  await renewKeys(at("expired"), at("fresh"));
+  expect(await peersOf(at("fresh"))).toEqual(await peersOf(bob));
+});
+
+test("the commands do the same, and print documents of their schemas", async () => {
+  const keys = at("by-command");
+  const steps = [
+    ["init --role", "init", keys, "--role", "dealer"],
+    ["accept", "accept", join(keys, "server.invite.json"), at("their-server")],
+    ["trust", "trust", join(keys, "dealer"), "server", at("their-server/cert.pem")],
+    ["invite", "invite", join(keys, "dealer"), "client.dave", at("dave.invite.json")],
+    ["list", "list", join(keys, "dealer")],
+    ["renew", "renew", join(keys, "dealer"), at("dealer-renewed")],
+    ["revoke", "revoke", join(keys, "dealer"), "server"],
+  ] as const;
+  for (const [name, ...words] of steps) {
+    const { code, out, err } = await marillc("keys", ...words, "--json");
+    expect([name, code, err]).toEqual([name, 0, ""]);
+    expect(violations(JSON.parse(out), schemas[`keys ${name}`]!)).toEqual([]);
+  }
+  expect((await marillc("keys", "init", keys, "--role", "clerk")).code).toBe(2);
+  expect((await marillc("keys", "list", server)).out).toContain("client.alice");
+});
