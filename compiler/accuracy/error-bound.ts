@@ -7,6 +7,7 @@ import { specOf } from "../../passes/5-select/index.ts";
 import { type Fixed, type Spec, ulpsOf } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { createFixedStream } from "../tensors/index.ts";
+import { createLowEnds, withRoom } from "./low-ends.ts";
 
 /** A way to move the values of one run, and the factor on the change that it makes. */
 interface Trial {
@@ -28,7 +29,7 @@ const trials: readonly Trial[] = [
 /**
  * Bounds, to first order, the distance of the revealed outputs of a scheduled module from the model in real numbers. The
  * exact interpreter perturbs every value at random by its declared error (weights and inputs by half a unit of their
- * scale, an op's result by its protocol's ulps). The bound is the largest change of an output over several `trials`, each
+ * scale, an op's result by its protocol's ulps, and a steep function of a small operand by that operand's error). The bound is the largest change of an output over several `trials`, each
  * times its factor. It follows from scales, declared errors and depth; no party's result enters it.
  */
 export const errorBound = (...given: Parameters<typeof errorBounds>): number =>
@@ -51,21 +52,24 @@ export function errorBounds(
   inputs: ReadonlyMap<ValueId, Tensor>,
   { rounding = "on", magnitudes = "run" }: ErrorBoundOptions = {},
 ): ReadonlyMap<ValueId, number> {
-  const exact = interpret(module, weights, inputs);
+  const lowEnds = createLowEnds(module);
+  const exact = interpret(module, weights, inputs, { observe: (id, _, raw) => lowEnds.keep(id, raw) });
   const seen = magnitudes === "run" ? observe({ module, weights }, [inputs]) : undefined;
   const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op, seen)]));
   const next = createNoise();
+  const roomy = withRoom(module);
   const bounds = new Map<ValueId, number>();
   for (const { together, factor } of trials) {
-    const moved = interpretRaw(module, weights, inputs, {
-      adjust: (id, raw, op) => {
-        const isMade = op !== undefined && op.name !== "share";
-        const rounded = rounding === "on" ? roundingNoise(typeOf(module, id)) : undefined;
-        const move = isMade ? ulpNoise(ulps.get(op.result) ?? 0) : rounded;
-        if (!move) return raw;
-        const shared = isMade && together ? Math.sign(next()) * systematicPart : undefined;
-        return { shape: raw.shape, data: raw.data.map((x) => move(x, shared ?? next())) };
-      },
+    const disturb = (id: ValueId, raw: Tensor, op: Op | undefined): Tensor => {
+      const isMade = op !== undefined && op.name !== "share";
+      const rounded = rounding === "on" ? roundingNoise(typeOf(module, id)) : undefined;
+      const move = isMade ? ulpNoise(ulps.get(id) ?? 0, lowEnds.unitsOf(op, seen)) : rounded;
+      if (!move) return raw;
+      const shared = isMade && together ? Math.sign(next()) * systematicPart : undefined;
+      return { shape: raw.shape, data: raw.data.map((x) => move(x, shared ?? next())) };
+    };
+    const moved = interpretRaw(roomy, weights, inputs, {
+      adjust: (id, raw, op) => lowEnds.admit(id, disturb(id, raw, op)),
     });
     for (const [id, { data }] of exact) {
       // What stays shared is in integers.
@@ -82,8 +86,9 @@ const systematicPart = 0.5;
 
 type Perturbation = (x: number, noise: number) => number;
 
-const ulpNoise = (most: number): Perturbation | undefined =>
-  most === 0 ? undefined : (x, noise) => Math.round(x + most * noise);
+/** `atLowEnd`: what an operand moves a result by in the worst case, which no random share of it stands for. */
+const ulpNoise = (most: number, atLowEnd: number): Perturbation | undefined =>
+  most + atLowEnd === 0 ? undefined : (x, noise) => Math.round(x + most * noise + atLowEnd * Math.sign(noise));
 
 /**
  * Moves one value of twelve by a unit. That has the variance 1/12 of a rounding error; the error itself is a fraction of
