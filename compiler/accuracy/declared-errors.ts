@@ -2,10 +2,10 @@ import { DiagnosticError } from "../../ir/diagnostic.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
-import { sizeOf } from "../../ir/type.ts";
+import { isBit, isFixed, sizeOf } from "../../ir/type.ts";
 import { errorBounds } from "./error-bound.ts";
 
-/** How far a revealed value may be from the model in real numbers. */
+/** How far an output may be from the model in real numbers. */
 export interface DeclaredError {
   readonly declared: number;
   /** Largest magnitude of the value on the same inputs. */
@@ -32,7 +32,7 @@ const smallModule = 2 ** 17;
 const roomForTraining = 16;
 
 /**
- * The declared error of each revealed value of reals, from public facts alone: scales, protocols, the public bounds of
+ * The declared error of each output of reals, revealed or left in shares, from public facts alone: scales, protocols, the public bounds of
  * all values, and public weights on public inputs. Empty where a public weight carries a value out of its ring, which
  * bounds that were published of the private ones do not exclude.
  */
@@ -40,7 +40,11 @@ export function declaredErrors(
   module: Module,
   { weights, inputs, untrained }: PublicRuns,
 ): ReadonlyMap<ValueId, DeclaredError> {
-  const isReal = (id: ValueId): boolean => typeOf(module, id).element.kind === "f32";
+  // What stays shared keeps its fixed point; integers have no fractional bits.
+  const isReal = (id: ValueId): boolean => {
+    const { element } = typeOf(module, id);
+    return element.kind === "f32" || (isFixed(element) && !isBit(element) && element.scale > 0);
+  };
   const elements = Object.values(module.values).reduce((sum, { type }) => sum + sizeOf(type.shape), 0);
   const found = new Map<ValueId, DeclaredError>();
   try {
@@ -67,11 +71,11 @@ export function declaredErrors(
 
 /** The section of the manifest, by the name of the tensor: two readers of one tensor have one error. */
 export function errorsByTensor(
-  reveals: readonly { readonly value: ValueId; readonly tensor: string }[],
+  outputs: readonly { readonly value: ValueId; readonly tensor: string }[],
   errors: ReadonlyMap<ValueId, DeclaredError>,
 ): { readonly errors?: readonly ({ readonly tensor: string } & DeclaredError)[] } {
   const known = new Map(
-    reveals.flatMap(({ value, tensor }) => {
+    outputs.flatMap(({ value, tensor }) => {
       const error = errors.get(value);
       return error ? [[tensor, error] as const] : [];
     }),

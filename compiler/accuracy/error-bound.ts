@@ -7,6 +7,7 @@ import { specOf } from "../../passes/5-select/index.ts";
 import { type Fixed, type Spec, ulpsOf } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { createFixedStream } from "../tensors/index.ts";
+import { createLowEnds, withRoom } from "./low-ends.ts";
 
 /** A way to move the values of one run, and the factor on the change that it makes. */
 interface Trial {
@@ -28,7 +29,7 @@ const trials: readonly Trial[] = [
 /**
  * Bounds, to first order, the distance of the revealed outputs of a scheduled module from the model in real numbers. The
  * exact interpreter perturbs every value at random by its declared error (weights and inputs by half a unit of their
- * scale, an op's result by its protocol's ulps). The bound is the largest change of an output over several `trials`, each
+ * scale, an op's result by its protocol's ulps, and a steep function of a small operand by that operand's error). The bound is the largest change of an output over several `trials`, each
  * times its factor. It follows from scales, declared errors and depth; no party's result enters it.
  */
 export const errorBound = (...given: Parameters<typeof errorBounds>): number =>
@@ -51,27 +52,30 @@ export function errorBounds(
   inputs: ReadonlyMap<ValueId, Tensor>,
   { rounding = "on", magnitudes = "run" }: ErrorBoundOptions = {},
 ): ReadonlyMap<ValueId, number> {
-  const exact = interpret(module, weights, inputs);
+  const lowEnds = createLowEnds(module);
+  const exact = interpret(module, weights, inputs, { observe: (id, _, raw) => lowEnds.keep(id, raw) });
   const seen = magnitudes === "run" ? observe({ module, weights }, [inputs]) : undefined;
   const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op, seen)]));
   const isExact = exactParams(module, weights);
   const next = createNoise();
+  const roomy = withRoom(module);
   const bounds = new Map<ValueId, number>();
   for (const { together, factor } of trials) {
-    const moved = interpretRaw(module, weights, inputs, {
-      adjust: (id, raw, op) => {
-        const isMade = op !== undefined && op.name !== "share";
-        const rounded = rounding === "on" && !isExact(id) ? roundingNoise(typeOf(module, id)) : undefined;
-        const move = isMade ? ulpNoise(ulps.get(op.result) ?? 0) : rounded;
-        if (!move) return raw;
-        const shared = isMade && together ? Math.sign(next()) * systematicPart : undefined;
-        const isWithin = within(module, id);
-        const moveWithin = (x: number): number => {
-          const moved = move(x, shared ?? next());
-          return isWithin(moved) ? moved : x;
-        };
-        return { shape: raw.shape, data: raw.data.map(moveWithin) };
-      },
+    const disturb = (id: ValueId, raw: Tensor, op: Op | undefined): Tensor => {
+      const isMade = op !== undefined && op.name !== "share";
+      const rounded = rounding === "on" && !isExact(id) ? roundingNoise(typeOf(module, id)) : undefined;
+      const move = isMade ? ulpNoise(ulps.get(id) ?? 0, lowEnds.unitsOf(op, seen)) : rounded;
+      if (!move) return raw;
+      const shared = isMade && together ? Math.sign(next()) * systematicPart : undefined;
+      const isWithin = within(module, id);
+      const moveWithin = (x: number): number => {
+        const moved = move(x, shared ?? next());
+        return isWithin(moved) ? moved : x;
+      };
+      return { shape: raw.shape, data: raw.data.map(moveWithin) };
+    };
+    const moved = interpretRaw(roomy, weights, inputs, {
+      adjust: (id, raw, op) => lowEnds.admit(id, disturb(id, raw, op)),
     });
     for (const [id, { data }] of exact) {
       // What stays shared is in integers.
@@ -88,8 +92,9 @@ const systematicPart = 0.5;
 
 type Perturbation = (x: number, noise: number) => number;
 
-const ulpNoise = (most: number): Perturbation | undefined =>
-  most === 0 ? undefined : (x, noise) => Math.round(x + most * noise);
+/** `atLowEnd`: what an operand moves a result by in the worst case, which no random share of it stands for. */
+const ulpNoise = (most: number, atLowEnd: number): Perturbation | undefined =>
+  most + atLowEnd === 0 ? undefined : (x, noise) => Math.round(x + most * noise + atLowEnd * Math.sign(noise));
 
 /** Share of values that rounding moves. */
 const movedPart = 1 / 12;
@@ -118,13 +123,11 @@ function exactParams({ params, values }: Module, weights: WeightStore): (id: Val
   };
 }
 
-/** Whether a residue is within the bounds of the value: a truth value stays one. */
+/** Whether a residue is within the bounds of a value without fractional bits: a truth value stays one. */
 function within({ values }: Module, id: ValueId): (raw: number) => boolean {
   const { range, type } = values[id]!;
-  if (!range || !isFixed(type.element)) return () => true;
-  const unit = 2 ** -type.element.scale;
-  const [lo, hi] = [Math.floor(range.lo / unit), Math.ceil(range.hi / unit)];
-  return (raw) => raw >= lo && raw <= hi;
+  if (!range || !isFixed(type.element) || type.element.scale !== 0) return () => true;
+  return (raw) => raw >= range.lo && raw <= range.hi;
 }
 
 /** A truncation that equals the interpreter's still drops a part of a unit of the real number. */

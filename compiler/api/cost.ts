@@ -79,7 +79,9 @@ export interface CostResult extends CostReport {
   readonly chosenFor: OptimizationTarget;
   /** How likely a query leaves its bounds, as the manifest says; absent where nothing was measured. */
   readonly wrap?: Manifest["calibration"]["wrap"];
-  /** How far each revealed tensor may be from the model in real numbers, as the manifest says. */
+  /** The published system whose approximations it has; absent for our own arithmetic. */
+  readonly preset?: string;
+  /** How far each output may be from the model in real numbers, as the manifest says; absent for a preset. */
   readonly errors?: Manifest["errors"];
   /** For a build that caches keys and values: one token, at the last position. */
   readonly decode?: DecodeCost;
@@ -136,17 +138,23 @@ async function countedOf(
   return await modelCost({ ...model, ...given({ link: links[0] }) }, links);
 }
 
+const presetOf = (numerics: string): string | undefined => (numerics === "marill" ? undefined : numerics);
+
 async function modelCost(model: ModelOptions, links: readonly LinkProfile[]): Promise<Counted> {
   const { compileModel } = await loadCompiler();
   const { module, manifest } = compileModel(resolveModelOptions(model), { declare: true });
-  const { setting, programHash, chosenFor, calibration, guard, errors } = manifest;
+  const { setting, programHash, chosenFor, calibration, guard, errors, numerics } = manifest;
   const checks = guard && guardCost(module, setting, guard);
   const counted = costReport(module, setting, programHash, links);
-  return { ...counted, chosenFor, ...given({ wrap: calibration.wrap, errors, guard: checks }) };
+  return {
+    ...counted,
+    chosenFor,
+    ...given({ wrap: calibration.wrap, errors, guard: checks, preset: presetOf(numerics) }),
+  };
 }
 
 async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Counted> {
-  const { setting, programHash, chosenFor, decode, calibration, guard, errors } = loadManifest(dir);
+  const { setting, programHash, chosenFor, decode, calibration, guard, errors, numerics } = loadManifest(dir);
   const read = async (name: string): Promise<Module> => {
     const file = join(dir, name);
     const module = await loadMir(readText(file), { file });
@@ -156,7 +164,11 @@ async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Co
   const module = await read("program.mir");
   const counted = costReport(module, setting, programHash, links);
   const checks = guard && guardCost(module, setting, guard);
-  const report = { ...counted, chosenFor, ...given({ wrap: calibration.wrap, errors, guard: checks }) };
+  const report = {
+    ...counted,
+    chosenFor,
+    ...given({ wrap: calibration.wrap, errors, guard: checks, preset: presetOf(numerics) }),
+  };
   return decode ? { ...report, decode: decodeCost(await read("decode.mir"), setting, decode.places) } : report;
 }
 

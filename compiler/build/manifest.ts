@@ -127,9 +127,10 @@ export interface Manifest {
     readonly shape: readonly number[];
   }[];
   /**
-   * How far a revealed tensor of reals may be from the model in real numbers, to first order, and its largest magnitude:
-   * from scales, protocols, public bounds, public inputs, and public weights in place of private ones. No number of it
-   * follows from a private weight (docs/precision.md). Absent where none was computed.
+   * How far an output of reals, revealed or shared, may be from the model in real numbers, to first order, and its
+   * largest magnitude: from scales, protocols, public bounds, public inputs, and public weights in place of private ones.
+   * No number of it follows from a private weight (docs/precision.md). Absent where none was computed, and for a preset,
+   * whose approximations would be missing in it.
    */
   readonly errors?: readonly { readonly tensor: string; readonly declared: number; readonly largest: number }[];
   /** Outputs that nobody reads: each of client and server keeps its residue. Absent where there are none. */

@@ -127,7 +127,7 @@ function costOptionsOf(path: string | undefined, options: ParsedOptions): CostOp
 function reportText(report: CostResult): string {
   const token = report.decode ? decodeCostText(report.decode) : "";
   const wrap = report.wrap ? `${wrapText(report)}\n` : "";
-  const errors = declaredErrorsText(report.errors);
+  const errors = declaredErrorsText(report.errors, report.preset);
   const guard = report.guard ? guardCostText(report.guard) : "";
   const counted = `${costText(report)}\n${token}${guard}${wrap}${errors}${optimizationTargetText(report.chosenFor, report.setting)}\n`;
   return report.diff ? `${counted}\n${diffText(report.diff)}` : counted;

@@ -36,7 +36,7 @@ export interface BuildInputs {
   readonly runs: MeasuredRanges["runs"];
   /** Bounds that the provider publishes of its weights. */
   readonly published: readonly PublishedBound[];
-  /** Declared errors of revealed values; empty where they were not asked for. */
+  /** Declared errors of outputs; empty where they were not asked for, and for a preset. */
   readonly errors: ReadonlyMap<ValueId, DeclaredError>;
   /** How likely a query wraps, measured with public weights. */
   readonly wrap?: WrapEstimate;
@@ -67,7 +67,7 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes & Pick
     ...partySection(build),
     reveals: revealsOf(build),
     ...sharedOutputsOf(build),
-    ...errorsByTensor(revealsOf(build), build.errors),
+    ...errorsByTensor([...revealsOf(build), ...(sharedOutputsOf(build)?.sharedOutputs ?? [])], build.errors),
     ...guardSection(build.state.guard),
     rings: ringUsage(build.state.module),
     calibration: calibrationOf(build),

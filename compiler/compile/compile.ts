@@ -88,7 +88,8 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     choices,
     runs,
     published: published ?? [],
-    errors: declare ? declaredErrors(state.module, publicRuns) : new Map(),
+    // The approximations of a preset are no part of what the interpreter compares with.
+    errors: declare && !target.preset ? declaredErrors(state.module, publicRuns) : new Map(),
     ...(wrap?.public && { wrap: wrap.public }),
   });
   auditFiles(files);

@@ -45,6 +45,9 @@ test("a value that is proven positive, but less than a unit, may round to 0; one
   expect(departuresOf(0.000000001, 0)).toEqual([]);
   expect(departuresOf(0.01, 0.0099)).toEqual([]);
   expect(departuresOf(0.01, 0)).toEqual(["/y"]);
+  // The inverse root is planned for the binade of 1/8: a part of the upper end would reach 1/16.
+  expect(departuresOf(0.125, 0.124)).toEqual([]);
+  expect(departuresOf(0.125, 0.0896)).toEqual(["/y"]);
 });
 
 test("each value beyond is named with its layer, its bounds and the element farthest off", () => {

@@ -60,6 +60,27 @@ test("a guarded value is opened once, in a ring that is wider by the headroom", 
   );
 });
 
+test("the guard trusts no operand of an inverse root that lies below the binade of its lower end", () => {
+  const module = parse(
+    `module root stage quantize {
+  input %x : client f32[4] in [-8, 8]
+  %a = share %x : shared fx18.12[4] in [-8, 8] at "/a"
+  %square = mul %a, %a : shared fx32.24[4] in [0.125, 64] at "/square"
+  %root = rsqrt %square : shared fx18.12[4] in [0.125, 2.828427] at "/root"
+  %y = reveal %root { to = "client" } : client f32[4] in [0.125, 2.828427] at "/y"
+  output %y
+}`,
+    { file: "root.mir" },
+  );
+  const guard = { layers: ["all"], headroom: 8 };
+  const guarded = runPass(selectPass({ setting: "2pc-dealer", guard }), { ...state, module });
+  const check = opsOf(guarded.module).find(({ name, operands }) => name === "outside" && /^square/.test(operands[0]!))!;
+  expect(check.attrs.lo).toBeGreaterThan(0.125 * 0.98);
+  expect(check.attrs.hi).toBeGreaterThan(64);
+  // The series of 1/√m continues a few hundredths below its binade.
+  expect(check.attrs.lo).toBeLessThan(0.125);
+});
+
 test("names choose layers", () => {
   expect(checks(selected(["/s?", "/su*"].slice(1)))).toEqual(["sum.outside", "guard.any"]);
   expect(checks(selected(["%small"]))).toEqual(["small.outside", "guard.any"]);

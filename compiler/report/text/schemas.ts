@@ -195,9 +195,11 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         ...object({ runs: count }, { probability: number, at: text }),
         description: "probability that a query leaves its bounds: an extreme-value fit to the calibration runs",
       },
+      preset: { ...text, description: "the published system whose approximations it has" },
       errors: {
         ...list(object({ tensor: text, declared: number, largest: number })),
-        description: "how far each revealed tensor may be from the model in real numbers, from public facts alone",
+        description:
+          "how far each output, revealed or shared, may be from the model in real numbers, from public facts alone; absent for a preset",
       },
       guard: {
         ...object({ elements: count, layers: count, headroom: count, offline: traffic, online: traffic }),

@@ -21,8 +21,10 @@ export function verifiedText(verified: readonly VerifiedOutput[] | undefined): s
   return `\n${textTable([{ title: "output, against float64" }, ...numbers], rows)}`;
 }
 
-/** One line for each output whose error the manifest declares; empty if there is none. */
-export function declaredErrorsText(errors: Manifest["errors"] = []): string {
+/** One line for each output whose error the manifest declares, or the reason why a preset has none. */
+export function declaredErrorsText(errors: Manifest["errors"] = [], preset?: string): string {
+  if (preset !== undefined && preset !== "marill")
+    return `declared errors: none, since the approximations of --preset ${preset} are no part of them\n`;
   const part = (declared: number, largest: number): string =>
     largest > 0 ? `, ${(declared / largest).toPrecision(2)} of the largest value on public inputs` : "";
   return errors
