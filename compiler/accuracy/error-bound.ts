@@ -56,14 +56,13 @@ export function errorBounds(
   const exact = interpret(module, weights, inputs, { observe: (id, _, raw) => lowEnds.keep(id, raw) });
   const seen = magnitudes === "run" ? observe({ module, weights }, [inputs]) : undefined;
   const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op, seen)]));
-  const isExact = exactParams(module, weights);
   const next = createNoise();
   const roomy = withRoom(module);
   const bounds = new Map<ValueId, number>();
   for (const { together, factor } of trials) {
     const disturb = (id: ValueId, raw: Tensor, op: Op | undefined): Tensor => {
       const isMade = op !== undefined && op.name !== "share";
-      const rounded = rounding === "on" && !isExact(id) ? roundingNoise(typeOf(module, id)) : undefined;
+      const rounded = rounding === "on" && !isExactParam(module, id) ? roundingNoise(typeOf(module, id)) : undefined;
       const move = isMade ? ulpNoise(ulps.get(id) ?? 0, lowEnds.unitsOf(op, seen)) : rounded;
       if (!move) return raw;
       const shared = isMade && together ? Math.sign(next()) * systematicPart : undefined;
@@ -109,18 +108,10 @@ function roundingNoise({ element, shape }: TensorType): Perturbation | undefined
   return (x, noise) => (Math.abs(noise) < part ? x + Math.sign(noise) : x);
 }
 
-/** Which params are stored without rounding: scalars and tables often have a scale that holds them. */
-function exactParams({ params, values }: Module, weights: WeightStore): (id: ValueId) => boolean {
-  const known = new Map<ValueId, boolean>();
-  return (id) => {
-    const { element } = values[id]!.type;
-    const weight = params[id];
-    if (weight === undefined || !isFixed(element)) return false;
-    const unit = 2 ** -element.scale;
-    const found = known.get(id) ?? weights.get(weight)?.data?.every((x) => Number.isInteger(x / unit)) ?? false;
-    known.set(id, found);
-    return found;
-  };
+/** Params that are scalars, or tables with few fractional bits, have a scale that makes them exact or nearly exact. */
+function isExactParam({ params, values }: Module, id: ValueId): boolean {
+  const { element, shape } = values[id]!.type;
+  return Object.hasOwn(params, id) && isFixed(element) && (element.scale < 8 || sizeOf(shape) === 1);
 }
 
 /** Whether a residue is within the bounds of a value without fractional bits: a truth value stays one. */

@@ -138,29 +138,23 @@ function orRefused<T>(attempt: () => T, refused: (because: readonly Diagnostic[]
 
 const refusedOutcome = (because: readonly Diagnostic[]): TestOutcome => ({ kind: "refused", because });
 
-const sharedId = (id: ValueId): ValueId => `${id}.entered`;
-
 /**
- * Makes shared inputs inputs of the client that are shared first: otherwise the client would compute an operator on its
- * own inputs in the clear.
+ * Makes inputs that arrive as shares inputs of the client, which shares them: so there is one input to give, and the
+ * client computes no operator on it in the clear.
  */
 function shareInputs(state: SplitState): SplitState {
   const { module } = state;
-  const inputs = module.inputs.filter((id) => module.values[id]!.type.label === "shared");
-  const names = new Map(inputs.map((id) => [id, sharedId(id)]));
   const values = { ...module.values };
-  for (const [id, name] of names) {
+  for (const id of module.inputs) {
     const { type } = values[id]!;
-    values[name] = { type };
-    values[id] = { type: { ...type, label: "client" } };
+    if (type.label === "shared") values[id] = { type: { ...type, label: "client" } };
   }
-  const shares = [...names].map(([id, result]): Step => {
-    return { ops: [{ name: "share", operands: [id], result, attrs: {}, origin: "" }] };
-  });
-  const rest = module.steps.map(({ ops }): Step => {
-    return { ops: ops.map((op) => ({ ...op, operands: op.operands.map((id) => names.get(id) ?? id) })) };
-  });
-  return { ...state, module: { ...module, values, steps: [...shares, ...rest] } };
+  const steps = module.steps.map(
+    ({ ops }): Step => ({
+      ops: ops.map((op) => (op.name === "take-over" ? { ...op, name: "share", attrs: {} } : op)),
+    }),
+  );
+  return { ...state, module: { ...module, values, steps } };
 }
 
 /** The interpreter runs the parties' program on integers, within the bound that its protocols declare. */

@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-/** Where Node or a bundler enters the package; the worker is named by an address, and so is the browser's platform. */
+/** Where Node or a bundler enters the package; workers are named by addresses, and so is the browser's platform. */
 const entries = [
   "compiler/cli/main.js",
   "compiler/index.js",
+  "compiler/services/session-thread.js",
   "runtime/index.js",
   "runtime/node.js",
   "compiler/report/text/schemas.js",

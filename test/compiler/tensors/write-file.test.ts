@@ -60,8 +60,8 @@ test("what cannot be written has a code and its path", () => {
       expect(diagnostics(work)).toMatchObject([{ code: "MRL0804", at: path }]);
     }
   }
-  expect(diagnostics(() => requireWritable(at("fresh")))).toEqual([]);
-  expect(readdirSync(dir).filter((name) => name.includes("fresh") || name.includes(".try-"))).toEqual([]);
+  expect(diagnostics(() => requireWritable(at("unwritten")))).toEqual([]);
+  expect(readdirSync(dir).filter((name) => name.includes("unwritten") || name.includes(".try-"))).toEqual([]);
 });
 
 test.skipIf(!existsSync("/dev/full"))("a full device is named, and stays a device", () => {
