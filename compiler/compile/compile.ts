@@ -28,6 +28,7 @@ export interface Compilation {
   /** The scheduled secure module. */
   readonly module: Module;
   readonly plan: ProgramPlan;
+  readonly quality: ResolvedOptions["target"]["quality"];
   /** Outputs of the model that no reveal names: they are not computed. */
   readonly omittedOutputs: readonly string[];
   /** For a causal model of text: the program that decodes one position, or the reason why there is none. */
@@ -97,6 +98,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     manifest,
     module: state.module,
     plan,
+    quality: target.quality,
     omittedOutputs: loaded.omittedOutputs,
     ...(decode && { decode }),
     ...(clientDecode && { clientDecode }),
