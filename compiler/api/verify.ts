@@ -75,7 +75,7 @@ function beyondDeclared(verified: VerifiedOutput, { name }: Manifest): readonly 
   const { output, secureError, declared = Infinity, published = Infinity, largest } = verified;
   const [bound, whose, instead] =
     published < declared
-      ? [published, " that the manifest declares", "give a public --base, whose weights pass errors on as these do"]
+      ? [published, " that the manifest declares", "give a public --base, whose weights pass errors on as these do, or declare the error from private weights with --publish-ranges"]
       : [declared, "", "compile with more fractional bits: --quality precise"];
   if (secureError <= bound) return [];
   return [

@@ -1,13 +1,14 @@
 import { basename } from "node:path";
 import { sortedUniq } from "lodash-es";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
-import type { Module, Stage } from "../../ir/module.ts";
+import type { Module, Stage, ValueId } from "../../ir/module.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
 import type { Preset } from "../../passes/3-approximate/index.ts";
 import { type Calibration, type WrapEstimate, withCachedRanges } from "../../passes/4-quantize/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
-import { declaredErrors } from "../accuracy/index.ts";
+import { declaredErrors, publishedErrors } from "../accuracy/index.ts";
 import { checkFlow } from "../audit/index.ts";
 import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
@@ -78,6 +79,18 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   const plan = decoding.plan ?? planProgram(state.module, target.setting);
   const { weights } = secure.public;
   const publicRuns = { weights, inputs: found.publicInputs, untrained: loaded.surrogate.initial.length > 0 };
+  // Where the provider publishes bounds of its weights, it publishes errors alike.
+  const publishes = (published ?? []).length > 0;
+  const privateRuns = () => ({
+    revealed: state.module.outputs.filter(
+      (id) => id !== state.guard?.value && state.module.values[id]!.type.label !== "shared",
+    ),
+    weights: secure.private.weights,
+    inputs: found.privateInputs,
+    exact: referenceRuns(loaded, samples, found.privateInputs.length).map(({ outputs }) => byRevealed(state, outputs)),
+  });
+  const ofPrivate = declare && publishes ? publishedErrors(state.module, privateRuns()) : undefined;
+  const ofPublic = declare && !publishes ? declaredErrors(state.module, publicRuns) : undefined;
   const { manifest, files } = buildFiles({
     loaded,
     options,
@@ -88,8 +101,8 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     mir: print(state.module),
     choices,
     runs,
-    published: published ?? [],
-    errors: declare ? declaredErrors(state.module, publicRuns) : new Map(),
+    published: [...(published ?? []), ...(ofPrivate?.published ?? [])],
+    errors: ofPrivate?.errors ?? ofPublic ?? new Map(),
     ...(wrap?.public && { wrap: wrap.public }),
   });
   auditFiles(files);
@@ -109,6 +122,15 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     files,
   };
 }
+
+/** Outputs of the model by the values that are revealed as they are. */
+const byRevealed = ({ module, sources }: SplitState, outputs: ReferenceRun["outputs"]): ReadonlyMap<ValueId, Tensor> =>
+  new Map(
+    module.outputs.flatMap((id) => {
+      const tensor = outputs.get(sources.get(id) ?? id);
+      return tensor ? [[id, tensor] as const] : [];
+    }),
+  );
 
 function readCalibrationSamples({ imported }: LoadedModel, options: ResolvedOptions): readonly Sample[] {
   const { samples } = options.calibration;

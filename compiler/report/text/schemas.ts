@@ -193,8 +193,8 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         description: "probability that a query leaves its bounds: an extreme-value fit to the calibration runs",
       },
       errors: {
-        ...list(object({ tensor: text, declared: number, largest: number })),
-        description: "how far each revealed tensor may be from the model in real numbers, from public facts alone",
+        ...list(object({ tensor: text, declared: number, largest: number }, { published: flag })),
+        description: "how far each revealed tensor may be from the model in real numbers, from public facts alone; published: from private weights, as an integer of the published list",
       },
       guard: {
         ...object({ elements: count, layers: count, headroom: count, offline: traffic, online: traffic }),

@@ -37,15 +37,18 @@ function warningsOf({ output, largest, relativeError = 0, declared = 0, ...more 
   ];
 }
 
-/** One line for each output whose error the manifest declares; empty if there is none. */
+/** One line for each output whose error the manifest declares, or why it declares none. */
 export function declaredErrorsText(errors: Manifest["errors"] = []): string {
-  const part = (declared: number, largest: number): string =>
-    (largest > 0 ? `, ${(declared / largest).toPrecision(2)} of the largest value on public inputs` : "") +
-    (declaresNothing(declared, largest) ? ", which says nothing" : "");
+  if (errors.length === 0)
+    return "declared error: none (no output of reals is revealed, or public weights leave the rings; --publish-ranges declares it from private ones)\n";
+  const part = ({ declared, largest, published }: NonNullable<Manifest["errors"]>[0]): string =>
+    (largest > 0
+      ? `, ${(declared / largest).toPrecision(2)} of ${published ? "its public bound" : "the largest value on public inputs"}`
+      : "") + (declaresNothing(declared, largest) ? ", which says nothing" : "");
   return errors
     .map(
-      ({ tensor, declared, largest }) =>
-        `declared error of ${tensor}: ${declared}${part(declared, largest)} (with public weights)\n`,
+      (each) =>
+        `declared error of ${each.tensor}: ${each.declared}${part(each)} (${each.published ? "published, with private weights" : "with public weights"})\n`,
     )
     .join("");
 }

@@ -57,6 +57,14 @@ test("what the manifest declares does not depend on private weights", async () =
   expect(tuned).toEqual(untouched);
 });
 
+test("with published ranges the declared error is one of the published integers", async () => {
+  const { manifest } = await compile({ ...options, private: ["*"], publishRanges: true, verify: false });
+  const listed = manifest.calibration.published!.bounds.filter(({ bound }) => bound === "error");
+  expect(listed).toHaveLength(1);
+  expect(manifest.errors).toMatchObject([{ tensor: "logits", declared: 2 ** listed[0]!.exponent, published: true }]);
+  expect(manifestText(manifest)).toContain("published, with private weights");
+});
+
 test("--no-verify skips it, and a build without samples has nothing to compare with", async () => {
   expect((await compile({ ...options, verify: false })).verified).toBeUndefined();
 });
