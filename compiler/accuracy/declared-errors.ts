@@ -3,6 +3,7 @@ import { interpret } from "../../ir/interpret.ts";
 import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import { isBit, isFixed, sizeOf } from "../../ir/type.ts";
+import { createPublication, type PublishedBound } from "../../passes/4-quantize/index.ts";
 import { errorBounds } from "./error-bound.ts";
 
 /** How far an output may be from the model in real numbers. */
@@ -10,6 +11,17 @@ export interface DeclaredError {
   readonly declared: number;
   /** Largest magnitude of the value on the same inputs. */
   readonly largest: number;
+  /** The error follows from private weights, and the provider publishes it. */
+  readonly published?: true;
+}
+
+export interface PrivateRuns {
+  /** Values that a party reads. */
+  readonly revealed: readonly ValueId[];
+  readonly weights: WeightStore;
+  /** What the parties share for public inputs, by input of the module; and the model's outputs for them in float64. */
+  readonly inputs: readonly ReadonlyMap<ValueId, Tensor>[];
+  readonly exact: readonly ReadonlyMap<ValueId, Tensor>[];
 }
 
 export interface PublicRuns {
@@ -67,6 +79,46 @@ export function declaredErrors(
       { declared: twoDigits(declared), largest: twoDigits(largest) },
     ]),
   );
+}
+
+/** A published error is so many times the one that the interpreter makes on the same inputs. */
+const roomForQueries = 4;
+
+/** Bounds nothing: the private weights themselves carry a moved value out of its ring. */
+const unbounded = 2 ** 63;
+
+/**
+ * The same with private weights, where the provider publishes what follows from them: one power of two for each revealed
+ * value of reals, whatever the weights are. `largest` is the public bound of the value.
+ */
+export function publishedErrors(
+  module: Module,
+  { revealed, weights, inputs, exact }: PrivateRuns,
+): { readonly errors: ReadonlyMap<ValueId, DeclaredError>; readonly published: readonly PublishedBound[] } {
+  const { publish, published } = createPublication();
+  const found = new Map<ValueId, number>();
+  const raise = (id: ValueId, error: number): Map<ValueId, number> =>
+    found.set(id, Math.max(found.get(id) ?? 0, error));
+  const reals = revealed.filter((id) => typeOf(module, id).element.kind === "f32");
+  try {
+    for (const [at, run] of inputs.slice(0, fewRuns).entries()) {
+      for (const [id, bound] of errorBounds(module, weights, run, { magnitudes: "bounds" })) raise(id, bound);
+      for (const [id, { data }] of interpret(module, weights, run)) {
+        const wanted = exact[at]?.get(id)?.data;
+        if (wanted)
+          raise(id, roomForQueries * data.reduce((most, x, k) => Math.max(most, Math.abs(x - wanted[k]!)), 0));
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    for (const id of reals) raise(id, unbounded);
+  }
+  const errors = reals.map((id) => {
+    const { lo, hi } = module.values[id]!.range ?? { lo: 0, hi: 0 };
+    const declared = publish(id, "error", found.get(id) ?? unbounded);
+    return [id, { declared, largest: Math.max(-lo, hi), published: true as const }] as const;
+  });
+  return { errors: new Map(errors), published };
 }
 
 /** The section of the manifest, by the name of the tensor: two readers of one tensor have one error. */

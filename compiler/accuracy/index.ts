@@ -1,2 +1,2 @@
-export { type DeclaredError, declaredErrors, errorsByTensor } from "./declared-errors.ts";
+export { type DeclaredError, declaredErrors, errorsByTensor, publishedErrors } from "./declared-errors.ts";
 export { createNoise, errorBound, errorBounds } from "./error-bound.ts";

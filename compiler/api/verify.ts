@@ -6,7 +6,7 @@ import { errorBounds } from "../accuracy/index.ts";
 import { type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
 import { costReport } from "../report/cost/index.ts";
-import { type VerifiedOutput, verifyBuild } from "../run/index.ts";
+import { nearnessOf, type VerifiedOutput, verifyBuild } from "../run/index.ts";
 
 /** Calibration samples that a build is verified on. */
 const verifiedSamples = 4;
@@ -26,27 +26,60 @@ export function isSmall(
 
 /**
  * Runs a build on calibration samples and compares its answers with float64. With our own arithmetic, an answer beyond
- * its declared error is refused, that of its own weights and that of the manifest; a preset has the errors of the system
- * that it follows.
- * @throws DiagnosticError MRL0508 for outputs beyond their declared errors
+ * its declared error is refused, that of its own weights and that of the manifest, and so is one too far from float64 to
+ * be of use; a preset has the errors of the system that it follows.
+ * @throws DiagnosticError MRL0508 for outputs beyond their declared errors, or far from float64
  */
 export async function verifyCompilation(
   folder: string,
-  { manifest, referenceRuns }: Pick<Compilation, "manifest" | "referenceRuns">,
+  { manifest, referenceRuns, quality }: Pick<Compilation, "manifest" | "referenceRuns" | "quality">,
 ): Promise<readonly VerifiedOutput[]> {
   const runs = referenceRuns(verifiedSamples);
   const verified = await verifyBuild(folder, manifest, runs, ({ module, weights }, shared) =>
     errorBounds(module, weights, shared),
   );
-  if (manifest.numerics === "marill") throwIfAny(verified.flatMap((output) => beyondDeclared(output, manifest)));
+  if (manifest.numerics === "marill") throwIfAny(verified.flatMap((output) => problemsOf(output, manifest, quality)));
   return verified;
+}
+
+/** One problem for each output: an answer of no use is told before the bound that it also exceeds. */
+function problemsOf(
+  verified: VerifiedOutput,
+  manifest: Manifest,
+  quality: Compilation["quality"],
+): readonly Diagnostic[] {
+  const far = farFromFloat(verified, manifest, quality);
+  return far.length > 0 ? far : beyondDeclared(verified, manifest);
+}
+
+function farFromFloat(
+  verified: VerifiedOutput,
+  { name }: Manifest,
+  quality: Compilation["quality"],
+): readonly Diagnostic[] {
+  if (nearnessOf(verified) !== "useless") return [];
+  const { output, secureError, largest } = verified;
+  const finer = quality === "precise" ? "" : "compile with --quality precise; where that is not enough, ";
+  return [
+    {
+      code: "MRL0508",
+      message: `output "${output}": expected an error of at most 1/32 of the largest value on the calibration inputs, found ${secureError.toPrecision(2)} of ${largest.toPrecision(3)}`,
+      at: name,
+      because: ["large features or weights whose products cancel leave few bits to the output"],
+      help: `${finer}scale the features of the model to magnitudes near 1, and train it on those; --no-verify accepts the error`,
+    },
+  ];
 }
 
 function beyondDeclared(verified: VerifiedOutput, { name }: Manifest): readonly Diagnostic[] {
   const { output, secureError, declared = Infinity, published = Infinity, largest } = verified;
   const [bound, whose, instead] =
     published < declared
-      ? [published, " that the manifest declares", "give a public --base, whose weights pass errors on as these do"]
+      ? [
+          published,
+          " that the manifest declares",
+          "give a public --base, whose weights pass errors on as these do, or declare the error from private weights with --publish-ranges",
+        ]
       : [declared, "", "compile with more fractional bits: --quality precise"];
   if (secureError <= bound) return [];
   return [

@@ -119,7 +119,15 @@ export function comparePublished(
       Math.max(-range[0], range[1]) > 2 ** exponent
     );
   });
+  // Beside a list of what is published, an error that it does not have would be a number more.
+  const tensors = new Map(manifest.reveals.map(({ value, tensor }) => [value, tensor]));
+  const listed = bounds.filter(({ bound }) => bound === "error");
+  const unlisted = (manifest.errors ?? []).filter(
+    ({ tensor, declared }) =>
+      !listed.some(({ value, exponent }) => tensors.get(value) === tensor && declared === 2 ** exponent),
+  );
   const messages = [
+    ...unlisted.map(({ tensor }) => `the error of ${tensor} is not among the integers that the manifest publishes`),
     ...(integers === bounds.length
       ? []
       : [`the manifest counts ${integers} published integers and lists ${bounds.length}`]),

@@ -33,6 +33,7 @@ export interface ParsedManifest {
   /** What the provider publishes of its private weights: exponents of bounds. */
   /** SHA-256 of the integers that programs use for public weights, by their names in the weight files. */
   readonly integers?: readonly { readonly tensor: string; readonly sha256: string }[];
+  readonly errors?: readonly { readonly tensor: string; readonly declared: number | null }[];
   readonly calibration?: { readonly published?: PublishedIntegers };
   /** The one bit that the client learns beside the reveals. */
   readonly guard?: { readonly value: string };
@@ -127,7 +128,7 @@ const isManifest = fields(
     integers,
     serverCuts: list(fields(cutFields, cutOptions)),
     // No bound is null.
-    errors: list(fields({ tensor: text, declared: numberOrNull, largest: numberOrNull })),
+    errors: list(fields({ tensor: text, declared: numberOrNull, largest: numberOrNull }, { published: oneOf(true) })),
     sharedInputs: list(sharedValue),
     sharedOutputs: list(sharedValue),
     guard,

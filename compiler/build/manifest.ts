@@ -129,10 +129,16 @@ export interface Manifest {
   /**
    * How far an output of reals, revealed or shared, may be from the model in real numbers, to first order, and its
    * largest magnitude: from scales, protocols, public bounds, public inputs, and public weights in place of private ones.
-   * No number of it follows from a private weight (docs/precision.md). Absent where none was computed, and for a preset,
-   * whose approximations would be missing in it.
+   * No number of it follows from a private weight, unless the provider publishes it as an exponent: `published`; `largest`
+   * is then the public bound of the tensor (docs/precision.md). Absent where none was computed, and for a preset, whose
+   * approximations would be missing in it.
    */
-  readonly errors?: readonly { readonly tensor: string; readonly declared: number; readonly largest: number }[];
+  readonly errors?: readonly {
+    readonly tensor: string;
+    readonly declared: number;
+    readonly largest: number;
+    readonly published?: true;
+  }[];
   /** Outputs that nobody reads: each of client and server keeps its residue. Absent where there are none. */
   readonly sharedOutputs?: readonly SharedValueManifest[];
   /** Absent: a value that leaves its range inside the network gives a wrong answer in silence. */

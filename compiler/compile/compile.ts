@@ -1,13 +1,14 @@
 import { basename } from "node:path";
 import { sortedUniq } from "lodash-es";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
-import type { Module, Stage } from "../../ir/module.ts";
+import type { Module, Stage, ValueId } from "../../ir/module.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
 import type { Preset } from "../../passes/3-approximate/index.ts";
 import { type Calibration, type WrapEstimate, withCachedRanges } from "../../passes/4-quantize/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
-import { declaredErrors } from "../accuracy/index.ts";
+import { declaredErrors, publishedErrors } from "../accuracy/index.ts";
 import { checkFlow } from "../audit/index.ts";
 import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
@@ -28,6 +29,7 @@ export interface Compilation {
   /** The scheduled secure module. */
   readonly module: Module;
   readonly plan: ProgramPlan;
+  readonly quality: ResolvedOptions["target"]["quality"];
   /** Outputs of the model that no reveal names: they are not computed. */
   readonly omittedOutputs: readonly string[];
   /** For a causal model of text: the program that decodes one position, or the reason why there is none. */
@@ -77,6 +79,20 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   const plan = decoding.plan ?? planProgram(state.module, target.setting);
   const { weights } = secure.public;
   const publicRuns = { weights, inputs: found.publicInputs, untrained: loaded.surrogate.initial.length > 0 };
+  // Where the provider publishes bounds of its weights, it publishes errors alike.
+  const publishes = (published ?? []).length > 0;
+  const privateRuns = () => ({
+    revealed: state.module.outputs.filter(
+      (id) => id !== state.guard?.value && state.module.values[id]!.type.label !== "shared",
+    ),
+    weights: secure.private.weights,
+    inputs: found.privateInputs,
+    exact: referenceRuns(loaded, samples, found.privateInputs.length).map(({ outputs }) => byRevealed(state, outputs)),
+  });
+  // The approximations of a preset are no part of what the interpreter compares with.
+  const declares = declare && !target.preset;
+  const ofPrivate = declares && publishes ? publishedErrors(state.module, privateRuns()) : undefined;
+  const ofPublic = declares && !publishes ? declaredErrors(state.module, publicRuns) : undefined;
   const { manifest, files } = buildFiles({
     loaded,
     options,
@@ -87,9 +103,8 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     mir: print(state.module),
     choices,
     runs,
-    published: published ?? [],
-    // The approximations of a preset are no part of what the interpreter compares with.
-    errors: declare && !target.preset ? declaredErrors(state.module, publicRuns) : new Map(),
+    published: [...(published ?? []), ...(ofPrivate?.published ?? [])],
+    errors: ofPrivate?.errors ?? ofPublic ?? new Map(),
     ...(wrap?.public && { wrap: wrap.public }),
   });
   auditFiles(files);
@@ -98,6 +113,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     manifest,
     module: state.module,
     plan,
+    quality: target.quality,
     omittedOutputs: loaded.omittedOutputs,
     ...(decode && { decode }),
     ...(clientDecode && { clientDecode }),
@@ -108,6 +124,15 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     files,
   };
 }
+
+/** Outputs of the model by the values that are revealed as they are. */
+const byRevealed = ({ module, sources }: SplitState, outputs: ReferenceRun["outputs"]): ReadonlyMap<ValueId, Tensor> =>
+  new Map(
+    module.outputs.flatMap((id) => {
+      const tensor = outputs.get(sources.get(id) ?? id);
+      return tensor ? [[id, tensor] as const] : [];
+    }),
+  );
 
 function readCalibrationSamples({ imported }: LoadedModel, options: ResolvedOptions): readonly Sample[] {
   const { samples } = options.calibration;

@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { removeDead } from "../../ir/edit.ts";
-import { opsOf, type ValueId } from "../../ir/module.ts";
+import { type Module, opsOf, type ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
 import type { Interval } from "../../ir/type.ts";
 import { analyzeRanges, type Calibration } from "../../passes/4-quantize/index.ts";
@@ -30,6 +30,16 @@ export function boundsOfCuts(
       return isFiniteInterval({ lo: least, hi }) ? [[cut.value, { lo: least, hi }] as const] : [];
     }),
   );
+}
+
+/** What is given of an input holds of what is shared of it: a measurement there would count instead, if it is narrower. */
+export function passedToShares(module: Module, given: ReadonlyMap<ValueId, Interval>): ReadonlyMap<ValueId, Interval> {
+  const inputs = new Set(module.inputs);
+  const shares = opsOf(module).flatMap(({ name, operands: [input], result }) => {
+    const range = (name === "share" || name === "take-over") && inputs.has(input!) ? given.get(input!) : undefined;
+    return range ? [[result, range] as const] : [];
+  });
+  return new Map([...shares, ...given]);
 }
 
 export const isFiniteInterval = ({ lo, hi }: Interval): boolean => Number.isFinite(lo) && Number.isFinite(hi);

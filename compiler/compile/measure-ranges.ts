@@ -22,7 +22,7 @@ import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";
 import { cutSamples, type Sample } from "./calibration-samples.ts";
 import { drawSamples } from "./draw-samples.ts";
-import { boundsOfCuts, missingBounds } from "./input-bounds.ts";
+import { boundsOfCuts, missingBounds, passedToShares } from "./input-bounds.ts";
 import { withMakers } from "./maker-bounds.ts";
 import { type PlannedBounds, planBounds, provenFrom, type RangeSources } from "./plan-bounds.ts";
 import { type GivenBounds, readRanges } from "./ranges-file.ts";
@@ -33,6 +33,7 @@ export interface MeasuredRanges extends PlannedBounds {
   readonly runs: { readonly count: number; readonly drawn: boolean };
   /** What the parties share in those runs with public weights; drawn within the bounds where nothing was measured. */
   readonly publicInputs: readonly ReadonlyMap<ValueId, Tensor>[];
+  readonly privateInputs: readonly ReadonlyMap<ValueId, Tensor>[];
   /**
    * How likely a query wraps: measured with public weights, which may be published (absent where they say nothing of
    * the private ones), and with the private ones.
@@ -56,10 +57,13 @@ export function measureRanges(
 ): MeasuredRanges {
   const { runs, sources } = measure(loaded, secure, samples, options);
   const planned = planFor(secure, sources, runs, options);
+  const inputsOf = (known: Runs["public"], state: SplitState): Runs["public"] =>
+    known.length > 0 ? known : drawnInputs(state, planned.calibration);
   return {
     ...planned,
     runs: { count: runs.public.length, drawn: runs.drawn },
-    publicInputs: runs.public.length > 0 ? runs.public : drawnInputs(secure.public, planned.calibration),
+    publicInputs: inputsOf(runs.public, secure.public),
+    privateInputs: inputsOf(runs.private, secure.private),
     ...wrapEstimates(planned.calibration, sources, loaded, options),
   };
 }
@@ -169,9 +173,8 @@ function givenBounds(
   precision: Precision,
 ): GivenBounds {
   const { inputs, ...bounds } = readRanges(file, { module, sources }, imported.inputs);
-  if (inputs.size === 0) return bounds;
-  const cuts = boundsOfCuts(imported, client.cuts, valueOfCut(imported), inputs, precision);
-  return { ...bounds, values: new Map([...cuts, ...bounds.values]) };
+  const cuts = inputs.size > 0 ? boundsOfCuts(imported, client.cuts, valueOfCut(imported), inputs, precision) : [];
+  return { ...bounds, values: passedToShares(module, new Map([...cuts, ...bounds.values])) };
 }
 
 /** Inputs of the model that a query supplies. */

@@ -47,4 +47,4 @@ export {
 } from "./run-result.ts";
 export { openServerExecutor, revealedToServer, type ServerExecutor } from "./server-executor.ts";
 export { refuseGuarded, refuseUntrusted, untrustedWarning } from "./untrusted-answer.ts";
-export { type VerificationRun, type VerifiedOutput, verifyBuild } from "./verify-build.ts";
+export { declaresNothing, nearnessOf, type VerificationRun, type VerifiedOutput, verifyBuild } from "./verify-build.ts";

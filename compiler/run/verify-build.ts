@@ -23,6 +23,25 @@ export interface VerifiedOutput {
   readonly differing?: { readonly count: number; readonly of: number };
 }
 
+/** Parts of the largest value that an answer may be off: those of the quality `balanced`, and the most that is of use. */
+const nearPart = 2 ** -9;
+const usefulPart = 2 ** -5;
+
+/** An output below has few bits in absolute terms, whatever its model: it may be one that only its neighbours dwarf. */
+const tinyOutput = 2 ** -9;
+
+/** How near the answers of a build are to float64. */
+export function nearnessOf({
+  largest,
+  relativeError = 0,
+}: Pick<VerifiedOutput, "largest" | "relativeError">): "near" | "coarse" | "useless" {
+  if (relativeError <= nearPart) return "near";
+  return relativeError > usefulPart && largest >= tinyOutput ? "useless" : "coarse";
+}
+
+/** A bound as large as the output says nothing of it. */
+export const declaresNothing = (declared: number, largest: number): boolean => declared > 0 && declared >= largest;
+
 export interface VerificationRun {
   readonly inputs: ReadonlyMap<string, TypedTensor>;
   /** By output name, in float64. */

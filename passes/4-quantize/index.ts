@@ -86,6 +86,7 @@ export { hasInnerRange, type InnerRange } from "./inner-ranges.ts";
 export { analyzeRanges } from "./interval-analysis.ts";
 export { observe, type RunObservation } from "./observe.ts";
 export {
+  createPublication,
   type PublishedBound,
   type PublishedRanges,
   publishedBits,

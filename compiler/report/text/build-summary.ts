@@ -63,9 +63,12 @@ export function manifestText(manifest: Manifest): string {
 }
 
 /** How likely a query leaves its bounds; see `Manifest.calibration`. */
-export function wrapText({ wrap }: { readonly wrap?: Manifest["calibration"]["wrap"] | undefined }): string {
-  if (!wrap)
-    return "probability that a query leaves its bounds: unknown, without a public base or samples to estimate it";
+export function wrapText({ wrap, samples = 0, published }: Partial<Manifest["calibration"]>): string {
+  const unknown = "probability that a query leaves its bounds: unknown";
+  if (!wrap && samples === 0) return `${unknown}, without samples to estimate it`;
+  if (!wrap && published)
+    return `${unknown} to the public: with published ranges an estimate follows from private weights`;
+  if (!wrap) return `${unknown}, without a public base: initial values in place of trained weights say nothing of it`;
   const { runs, probability, at } = wrap;
   if (probability === undefined)
     return `probability that a query leaves its bounds: unknown, ${runs} calibration samples are too few to estimate it`;

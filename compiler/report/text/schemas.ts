@@ -197,9 +197,9 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       },
       preset: { ...text, description: "the published system whose approximations it has" },
       errors: {
-        ...list(object({ tensor: text, declared: number, largest: number })),
+        ...list(object({ tensor: text, declared: number, largest: number }, { published: flag })),
         description:
-          "how far each output, revealed or shared, may be from the model in real numbers, from public facts alone; absent for a preset",
+          "how far each output, revealed or shared, may be from the model in real numbers, from public facts alone; published: from private weights, as an integer of the published list; absent for a preset",
       },
       guard: {
         ...object({ elements: count, layers: count, headroom: count, offline: traffic, online: traffic }),

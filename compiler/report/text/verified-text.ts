@@ -1,5 +1,5 @@
 import type { Manifest } from "../../build/index.ts";
-import type { VerifiedOutput } from "../../run/index.ts";
+import { declaresNothing, nearnessOf, type VerifiedOutput } from "../../run/index.ts";
 import { textTable } from "./text-table.ts";
 
 /** What `compile` prints of a verified build; empty if it was not verified. */
@@ -18,19 +18,39 @@ export function verifiedText(verified: readonly VerifiedOutput[] | undefined): s
     title,
     right: true as const,
   }));
-  return `\n${textTable([{ title: "output, against float64" }, ...numbers], rows)}`;
+  const warnings = verified.flatMap(warningsOf).map((line) => `warning: ${line}\n`);
+  return `\n${textTable([{ title: "output, against float64" }, ...numbers], rows)}${warnings.join("")}`;
 }
 
-/** One line for each output whose error the manifest declares, or the reason why a preset has none. */
+/** What the numbers of a row mean to a reader who does not compare them. */
+function warningsOf({ output, largest, relativeError = 0, declared = 0, ...more }: VerifiedOutput): readonly string[] {
+  const coarse = nearnessOf({ largest, relativeError }) !== "near";
+  return [
+    ...(coarse
+      ? [
+          `${output} is off by ${relativeError.toPrecision(2)} of its largest value, more than 2^-9: a finer --quality, or features near 1, bring it nearer`,
+        ]
+      : []),
+    ...(!more.differing && declaresNothing(declared, largest)
+      ? [`the declared error of ${output} is as large as its largest value: it says nothing`]
+      : []),
+  ];
+}
+
+/** One line for each output whose error the manifest declares, or why it declares none. */
 export function declaredErrorsText(errors: Manifest["errors"] = [], preset?: string): string {
   if (preset !== undefined && preset !== "marill")
     return `declared errors: none, since the approximations of --preset ${preset} are no part of them\n`;
-  const part = (declared: number, largest: number): string =>
-    largest > 0 ? `, ${(declared / largest).toPrecision(2)} of the largest value on public inputs` : "";
+  if (errors.length === 0)
+    return "declared error: none (no output of reals is revealed, or public weights leave the rings; --publish-ranges declares it from private ones)\n";
+  const part = ({ declared, largest, published }: NonNullable<Manifest["errors"]>[0]): string =>
+    (largest > 0
+      ? `, ${(declared / largest).toPrecision(2)} of ${published ? "its public bound" : "the largest value on public inputs"}`
+      : "") + (declaresNothing(declared, largest) ? ", which says nothing" : "");
   return errors
     .map(
-      ({ tensor, declared, largest }) =>
-        `declared error of ${tensor}: ${declared}${part(declared, largest)} (with public weights)\n`,
+      (each) =>
+        `declared error of ${each.tensor}: ${each.declared}${part(each)} (${each.published ? "published, with private weights" : "with public weights"})\n`,
     )
     .join("");
 }

@@ -10,6 +10,7 @@ import { isSmall, verifyCompilation } from "../../../compiler/api/verify.ts";
 import { writeBuild } from "../../../compiler/build/index.ts";
 import type { Compilation } from "../../../compiler/compile/index.ts";
 import { manifestText, verifiedText } from "../../../compiler/report/text/index.ts";
+import { nearnessOf } from "../../../compiler/run/index.ts";
 import type { DiagnosticError } from "../../../ir/diagnostic.ts";
 import { writeTiny } from "../../end-to-end/tiny-model.ts";
 
@@ -56,6 +57,14 @@ test("what the manifest declares does not depend on private weights", async () =
   expect(tuned).toEqual(untouched);
 });
 
+test("with published ranges the declared error is one of the published integers", async () => {
+  const { manifest } = await compile({ ...options, private: ["*"], publishRanges: true, verify: false });
+  const listed = manifest.calibration.published!.bounds.filter(({ bound }) => bound === "error");
+  expect(listed).toHaveLength(1);
+  expect(manifest.errors).toMatchObject([{ tensor: "logits", declared: 2 ** listed[0]!.exponent, published: true }]);
+  expect(manifestText(manifest)).toContain("published, with private weights");
+});
+
 test("--no-verify skips it, and a build without samples has nothing to compare with", async () => {
   expect((await compile({ ...options, verify: false })).verified).toBeUndefined();
 });
@@ -90,6 +99,29 @@ test("answers beyond what the manifest declares are refused", async () => {
   const { diagnostics } = (await failed.catch((error: unknown) => error)) as DiagnosticError;
   expect(diagnostics.map(({ code }) => code)).toEqual(["MRL0508"]);
   expect(diagnostics[0]!.message).toContain("1.0e-9 that the manifest declares");
+});
+
+test("answers too far from float64 are refused whatever is declared; tiny ones, and those a little off, are warned of", async () => {
+  const other = join(dir, "far");
+  writeBuild(other, compilation.files);
+  // As if the model answered 5 % more than the build.
+  const scaled: Compilation["referenceRuns"] = (limit) =>
+    compilation.referenceRuns(limit).map(({ inputs, outputs }) => ({
+      inputs,
+      outputs: new Map(
+        [...outputs].map(([name, { shape, data }]) => [name, { shape, data: data.map((x) => 1.05 * x) }]),
+      ),
+    }));
+  const failed = verifyCompilation(other, { ...compilation, referenceRuns: scaled });
+  const { diagnostics } = (await failed.catch((error: unknown) => error)) as DiagnosticError;
+  expect(diagnostics.map(({ code }) => code)).toEqual(["MRL0508"]);
+  expect(diagnostics[0]!.message).toContain("at most 1/32 of the largest value");
+  expect(diagnostics[0]!.help).toContain("--quality precise");
+  expect(nearnessOf({ largest: 0.001, relativeError: 0.2 })).toBe("coarse");
+  const row = { output: "y", largest: 1, secureError: 0.01, plainError: 0.01, relativeError: 0.01 };
+  expect(verifiedText([row])).toContain("warning: y is off by 0.010");
+  expect(verifiedText([{ ...row, relativeError: 0.001, declared: 0.5 }])).not.toContain("warning");
+  expect(verifiedText([{ ...row, declared: 1.4 }])).toContain("it says nothing");
 });
 
 test("a build that fails its verification does not replace an earlier one", async () => {
