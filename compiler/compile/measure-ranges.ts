@@ -18,7 +18,7 @@ import {
   type WrapEstimate,
 } from "../../passes/4-quantize/index.ts";
 import { type ClientCut, cutsOf, type SplitState } from "../../passes/pass.ts";
-import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
+import { inputMarginOf, type LoadedModel, type ResolvedOptions } from "../load/index.ts";
 import type { ImportedModel } from "../onnx/import/index.ts";
 import { cutSamples, type Sample } from "./calibration-samples.ts";
 import { drawSamples } from "./draw-samples.ts";
@@ -99,17 +99,18 @@ function planFor(
   const { ranges: file, margin } = options.calibration;
   const { precision, preset } = options.target;
   const formulas = Object.keys(preset?.rewrites ?? {}).length > 0 ? preset?.name : undefined;
-  const at = (factor: number): PlannedBounds => planBounds(secure, sources, options, factor);
   // Inputs that are drawn reach the ends of their bounds: queries need no room beyond.
   const problemsAt = (factor: number, { calibration }: PlannedBounds): readonly Diagnostic[] =>
     checkCalibration(secure.private, {
       ...{ calibration, measured: sources.private, room: runs.drawn ? 1 : roomForQueries(factor), preset: formulas },
     });
-  const planned = at(margin);
+  const planned = planBounds(secure, sources, options, margin);
   const problems = problemsAt(margin, planned);
   if (problems.length === 0) return planned;
   const fits = (factor: number): boolean => {
-    const wider = at(factor);
+    // As the option would set it.
+    const calibration = { ...options.calibration, inputMargin: inputMarginOf(factor) };
+    const wider = planBounds(secure, sources, { ...options, calibration }, factor);
     if (problemsAt(factor, wider).length > 0) return false;
     return isAccepted(() => quantize(secure.private, { calibration: wider.calibration, precision }));
   };

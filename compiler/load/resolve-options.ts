@@ -63,10 +63,12 @@ export function requireOptions(options: CompileOptions): ResolvedOptions {
 }
 
 /** A margin that the user gives is that of inputs too, up to 16: a larger one is for private weights. */
+export const inputMarginOf = (margin: number): number => Math.min(margin, 16);
+
 const resolveCalibration = (given: CalibrationOptions, room: RangeRoom): ResolvedCalibration => ({
   ...given,
   ...room,
-  ...(given.margin !== undefined && { margin: given.margin, inputMargin: Math.min(given.margin, 16) }),
+  ...(given.margin !== undefined && { margin: given.margin, inputMargin: inputMarginOf(given.margin) }),
 });
 
 const toMap = <T>(record: Readonly<Record<string, T>> = {}): ReadonlyMap<string, T> => new Map(Object.entries(record));

@@ -7,6 +7,7 @@ import type { Calibration } from "./calibration-types.ts";
 import { createFineInputs } from "./fine-inputs.ts";
 import { defaultPrecision } from "./precision.ts";
 import { assignScales } from "./scales.ts";
+import { alignThresholds } from "./threshold-grid.ts";
 
 export { withCachedRanges } from "./calibration-types.ts";
 export { type Departure, type DepartureWatch, watchDepartures } from "./departures.ts";
@@ -47,7 +48,7 @@ export function quantize(
   const { module, problems } = assignScales(state, { precision, calibration, integers, fine, exact });
   throwIfAny(problems);
   throwIfAny(tooWide(module));
-  return { ...state, module };
+  return alignThresholds({ ...state, module }, precision.activation);
 }
 
 export const quantizePass = (options: QuantizeOptions): Pass<SplitState> => ({

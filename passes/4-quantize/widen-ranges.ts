@@ -37,7 +37,8 @@ export function widenRanges(
   { values, inner }: Observation,
   { margin = 2, inputMargin = margin, floor = 1, expanded = false }: WidenOptions,
 ): Observation {
-  const inputs = new Set(module.inputs);
+  // What the server computes alone, it computes with private weights: that takes the margin of values.
+  const inputs = new Set(module.inputs.filter((id) => module.values[id]!.type.label !== "server"));
   for (const { name, operands, result } of opsOf(module))
     if ((name === "share" || name === "take-over") && inputs.has(operands[0]!)) inputs.add(result);
   const exponents = new Set(opsOf(module).flatMap(({ name, operands }) => (name === "exp" ? operands : [])));

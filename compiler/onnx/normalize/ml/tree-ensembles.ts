@@ -30,8 +30,8 @@ function leafSums(builder: MlBuilder, trees: readonly DecisionTree[], targets: n
   const lengths = new Float64Array(trees.length * leaves).fill(0.5);
   const adds = new Float64Array(trees.length * leaves * targets);
   for (const [at, tree] of trees.entries()) {
-    for (const [test, { feature, threshold }] of tree.tests.entries()) {
-      selected[feature * all + at * tests + test] = 1;
+    for (const [test, { feature, sign, threshold }] of tree.tests.entries()) {
+      selected[feature * all + at * tests + test] = sign;
       thresholds[at * tests + test] = threshold;
     }
     for (const [leaf, { holding, failing, adds: own }] of tree.leaves.entries()) {

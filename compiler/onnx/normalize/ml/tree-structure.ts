@@ -1,8 +1,9 @@
 import { type MlBuilder, numberOf, numbersOf, textsOf } from "./ml-builder.ts";
 
-/** A test of one feature: x ≤ threshold. */
+/** A test of one feature: sign · x ≤ threshold. */
 export interface TreeTest {
   readonly feature: number;
+  readonly sign: 1 | -1;
   readonly threshold: number;
 }
 
@@ -22,23 +23,16 @@ export interface DecisionTree {
 /** What leaves add is called so in regressors and in classifiers. */
 export type LeafPrefix = "target" | "class";
 
-/** Every test in the form x ≤ threshold: by the float32 below for <, and with its branches swapped for ≥ and >. */
-const modes: Readonly<Record<string, { readonly below: boolean; readonly swapped: boolean }>> = {
-  BRANCH_LEQ: { below: false, swapped: false },
-  BRANCH_LT: { below: true, swapped: false },
-  BRANCH_GTE: { below: true, swapped: true },
-  BRANCH_GT: { below: false, swapped: true },
+/**
+ * Every test in the form ±x ≤ ±t: x ≥ t is −x ≤ −t, and > and < are their opposites, with branches swapped. So a number
+ * that equals its threshold takes the right branch as well once both are rounded.
+ */
+const modes: Readonly<Record<string, { readonly sign: 1 | -1; readonly swapped: boolean }>> = {
+  BRANCH_LEQ: { sign: 1, swapped: false },
+  BRANCH_LT: { sign: -1, swapped: true },
+  BRANCH_GTE: { sign: -1, swapped: false },
+  BRANCH_GT: { sign: 1, swapped: true },
 };
-
-/** Float32 numbers in their order are integers in their order, from zero to either side. */
-function floatBelow(value: number): number {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setFloat32(0, value);
-  const bits = view.getInt32(0);
-  if (value === 0) return -(2 ** -149);
-  view.setInt32(0, value > 0 ? bits - 1 : bits + 1);
-  return view.getFloat32(0);
-}
 
 interface TreeNode {
   readonly mode: string;
@@ -126,7 +120,7 @@ function treeOf(nodes: ReadonlyMap<number, TreeNode>, addsOf: (leaf: number) => 
     const mode = Object.hasOwn(modes, node.mode) ? modes[node.mode]! : undefined;
     if (!mode) throw new Error(`expected branches of ${Object.keys(modes).join(", ")}, found ${node.mode}`);
     const test = tests.length;
-    tests.push({ feature: node.feature, threshold: mode.below ? floatBelow(node.value) : node.value });
+    tests.push({ feature: node.feature, sign: mode.sign, threshold: mode.sign * node.value });
     const [yes, no] = mode.swapped ? [node.falsehood, node.truth] : [node.truth, node.falsehood];
     waiting.push({ id: no, holding, failing: [...failing, test] }, { id: yes, holding: [...holding, test], failing });
   }
