@@ -14,7 +14,8 @@ import { repositoryFile } from "./pages.ts";
 /** What a party runs, and what tells it whether to. */
 const defaultPaths = ["runtime", "compiler/services", "compiler/keys", "compiler/audit", "compiler/build"];
 /** Clocks and links of tests and estimates, and code that a generator writes. */
-const noSecurity = /generated|transport\/(shaped|recorded|clock|link-profile)|services\/(doctor|link-probe)|platform\/browser/;
+const noSecurity =
+  /generated|transport\/(shaped|recorded|clock|link-profile)|services\/(doctor|link-probe)|platform\/browser/;
 
 const { values: options } = parseArgs({
   options: {
@@ -36,7 +37,9 @@ const root = repositoryFile(".");
 function filesOf(path: string): readonly string[] {
   const [folder] = path.split("/", 1) as [string];
   const exact = existsSync(join(root, path)) ? path.replace(/\/$/, "") : undefined;
-  const pattern = path.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, (stars) => (stars === "*" ? "[^/]*" : ".*"));
+  const pattern = path
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replace(/\*+/g, (stars) => (stars === "*" ? "[^/]*" : ".*"));
   return sourceFiles(root, folder).filter((file) =>
     exact === undefined ? new RegExp(`^${pattern}$`).test(file) : file === exact || file.startsWith(`${exact}/`),
   );

@@ -19,7 +19,8 @@ const isSpeech = (node: ts.Node): boolean =>
   ts.isInterfaceDeclaration(node) ||
   ts.isTypeAliasDeclaration(node) ||
   ts.isImportDeclaration(node) ||
-  (ts.isCallExpression(node) && /^(sessionError|fail|fileDiagnostic|fileFinding|log|options\.log)$/.test(node.expression.getText())) ||
+  (ts.isCallExpression(node) &&
+    /^(sessionError|fail|fileDiagnostic|fileFinding|log|options\.log)$/.test(node.expression.getText())) ||
   (ts.isNewExpression(node) && /Error$|Fault$/.test(node.expression.getText()));
 
 const short = (text: string): string => {

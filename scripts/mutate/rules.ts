@@ -110,7 +110,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   "label replaced": (node) => {
     if (!ts.isCallExpression(node) || !separators.test(calleeOf(node))) return [];
     const labels = node.arguments.filter(
-      (each) => ts.isStringLiteral(each) || ts.isTemplateExpression(each) || /(label|name|use|key)$/i.test(each.getText()),
+      (each) =>
+        ts.isStringLiteral(each) || ts.isTemplateExpression(each) || /(label|name|use|key)$/i.test(each.getText()),
     );
     return labels.filter((each) => each.getText() !== '"one"').map((each) => replace(each, '"one"'));
   },

@@ -39,7 +39,11 @@ export function importersByFile(root: string): ReadonlyMap<string, readonly stri
  * The tests that reach a file, best first: those whose path has most of the file's own path, then those that import it
  * most directly. Doors and helpers of tests are no distance.
  */
-export function testsOf(importers: ReadonlyMap<string, readonly string[]>, file: string, hops: number): readonly string[] {
+export function testsOf(
+  importers: ReadonlyMap<string, readonly string[]>,
+  file: string,
+  hops: number,
+): readonly string[] {
   const distance = new Map([[file, 0]]);
   const open = [file];
   for (let next = open.shift(); next !== undefined; next = open.shift()) {
@@ -60,7 +64,10 @@ export function testsOf(importers: ReadonlyMap<string, readonly string[]>, file:
 /** How many leading parts of its path a test shares with a file; the probes of mutants are tests of the runtime. */
 function shared(test: string, file: string): number {
   const own = file.replace(/\.ts$/, "").split("/");
-  const theirs = test.replace(/^test\/mutants/, "test/runtime").replace(/^test\/|\.test\.ts$/g, "").split("/");
+  const theirs = test
+    .replace(/^test\/mutants/, "test/runtime")
+    .replace(/^test\/|\.test\.ts$/g, "")
+    .split("/");
   const at = own.findIndex((part, k) => part !== theirs[k]);
   return at < 0 ? own.length : at;
 }

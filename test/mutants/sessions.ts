@@ -78,7 +78,9 @@ export const sessions: readonly Mutant[] = [
   {
     name: "the server takes any number for a query",
     origin: "in kind MP-SPDZ #953: single use is not enforced",
-    edits: [[session, 'request.kind === "query" && request.query !== party.nextQuery', "request.kind !== request.kind"]],
+    edits: [
+      [session, 'request.kind === "query" && request.query !== party.nextQuery', "request.kind !== request.kind"],
+    ],
     by: "session: the server answers the next query alone",
   },
   {

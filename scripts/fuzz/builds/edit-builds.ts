@@ -23,13 +23,26 @@ function together(files: BuildFiles, path: string, random: Random): readonly str
 }
 
 const word = /"[^"\n]*"|[A-Za-z_$][\w$.]*|-?\d+(?:\.\d+)?|[^\s\w]/g;
-const hostile = ["", "__proto__", "constructor", "party", "local", "\u202e", "\\ud800", "server", "client", "dealer", "0"];
+const hostile = [
+  "",
+  "__proto__",
+  "constructor",
+  "party",
+  "local",
+  "\u202e",
+  "\\ud800",
+  "server",
+  "client",
+  "dealer",
+  "0",
+];
 
 /** A word becomes another word of its kind, is left out or doubled, or a number moves. The same word everywhere. */
 function editWords(text: string, random: Random): (other: string) => string {
   const words = text.match(word) ?? [];
   const from = random.pick(words);
-  const kind = (each: string): string => (/^["]/.test(each) ? '"' : /^-?\d/.test(each) ? "0" : /^\w/.test(each) ? "a" : ".");
+  const kind = (each: string): string =>
+    /^["]/.test(each) ? '"' : /^-?\d/.test(each) ? "0" : /^\w/.test(each) ? "a" : ".";
   const alike = words.filter((each) => kind(each) === kind(from) && each !== from);
   const quoted = (name: string): string => (kind(from) === '"' ? `"${name}"` : name);
   const to = random.pick([
@@ -181,7 +194,9 @@ function resealed(files: BuildFiles): BuildFiles {
     const mir = files.get("program.mir")!;
     const manifest = JSON.parse(textOf(files.get("manifest.json")!)) as { programHash: string };
     const [before, after] = [manifest.programHash, sha256(mir)];
-    const parts = ["weights.safetensors", "public.onnx", "head.onnx"].flatMap((name) => files.get(`client/${name}`) ?? []);
+    const parts = ["weights.safetensors", "public.onnx", "head.onnx"].flatMap(
+      (name) => files.get(`client/${name}`) ?? [],
+    );
     const sealed = { ...manifest, programHash: after, artefactsHash: sha256([after, ...parts.map(sha256)].join("\n")) };
     const text = `${JSON.stringify(sealed, undefined, 2)}\n`;
     return new Map(

@@ -50,8 +50,8 @@ async function load(files: BuildFiles): Promise<Parties> {
   }
 }
 
-/** Runs under one secret. A byte that is random is the same in all of them once in 2^40. */
-const repeats = 6;
+/** Runs under one secret. A random byte is the same in all of them, under both secrets, once in 2^48. */
+const repeats = 4;
 
 /** The value that bytes at a place, or differences of two places, have in every run; undefined where they vary. */
 const constant = (runs: readonly Uint8Array[], at: number, less?: number): number | undefined => {
@@ -83,7 +83,9 @@ export function tells(a: readonly Uint8Array[], b: readonly Uint8Array[]): strin
 function openedOtherwise(report: Pick<FlowReport, "opened">, { results }: Views): string | undefined {
   const said = report.opened.map(({ value, to, shape }) => `${value} of ${sizeOf(shape)} to the ${to}`).sort();
   const found = (["client", "server"] as const)
-    .flatMap((role) => [...results[role].outputs].map(([name, { shape }]) => `${name} of ${sizeOf(shape)} to the ${role}`))
+    .flatMap((role) =>
+      [...results[role].outputs].map(([name, { shape }]) => `${name} of ${sizeOf(shape)} to the ${role}`),
+    )
     .sort();
   return said.join() === found.join() ? undefined : `opens ${found.join()}, and says ${said.join()}`;
 }

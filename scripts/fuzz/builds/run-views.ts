@@ -35,7 +35,9 @@ export function drawSecrets({ server }: Parties, random: Random): Secrets {
     within(shape, Math.ceil(lo * 2 ** scale), Math.floor(hi * 2 ** scale), random),
   ]);
   const open = new Set(
-    Object.values(program.weights).flatMap(({ form, tensor }) => (form === "public" || form === "disclosed" ? [tensor] : [])),
+    Object.values(program.weights).flatMap(({ form, tensor }) =>
+      form === "public" || form === "disclosed" ? [tensor] : [],
+    ),
   );
   const weights = [...tensors].map(([name, tensor]): [string, IntTensor] => {
     const most = (tensor.data ?? new Float64Array(1)).reduce((largest, x) => Math.max(largest, Math.abs(x)), 0);
@@ -93,7 +95,11 @@ export async function runViews({ client, server, dealer }: Parties, { inputs, we
     const joined = Object.fromEntries(
       Object.entries(received).map(([role, frames]) => [role, Uint8Array.from(Buffer.concat(frames))]),
     );
-    return { received: joined as Views["received"], lengths: lengths.sort().join(), results: { client: mine, server: theirs } };
+    return {
+      received: joined as Views["received"],
+      lengths: lengths.sort().join(),
+      results: { client: mine, server: theirs },
+    };
   } finally {
     for (const channel of all) void channel.close();
   }

@@ -9,12 +9,12 @@ import { edited, programPaths, resealed } from "./builds.ts";
 
 test("of edited builds, none is accepted and leaks", async () => {
   const counts: Record<string, number> = {};
-  for (let seed = 1; seed <= 250; seed++) {
+  for (let seed = 1; seed <= 120; seed++) {
     const { outcome, kind, fault } = await buildReportOf(seed);
     expect([seed, kind, fault]).toEqual([seed, kind, undefined]);
     counts[outcome] = (counts[outcome] ?? 0) + 1;
   }
-  expect(counts.refused).toBeGreaterThan(150);
+  expect(counts.refused).toBeGreaterThan(80);
 });
 
 const [sound] = seedBuilds() as readonly [BuildFiles];
@@ -33,7 +33,22 @@ test("the oracle objects to a build that opens more than it says", async () => {
 test("the oracle objects to values in the clear and to values under one mask", () => {
   const mask = () => Math.floor(Math.random() * 256);
   const runs = (of: (r: number) => readonly number[]) => Array.from({ length: 6 }, () => Uint8Array.from(of(mask())));
-  expect(tells(runs((r) => [r, 1]), runs((r) => [r, 2]))).toBe("byte 1");
-  expect(tells(runs((r) => [r, r + 1]), runs((r) => [r, r + 2]))).toBe("bytes 0 and 1");
-  expect(tells(runs((r) => [r, mask()]), runs((r) => [r, mask()]))).toBe(undefined);
+  expect(
+    tells(
+      runs((r) => [r, 1]),
+      runs((r) => [r, 2]),
+    ),
+  ).toBe("byte 1");
+  expect(
+    tells(
+      runs((r) => [r, r + 1]),
+      runs((r) => [r, r + 2]),
+    ),
+  ).toBe("bytes 0 and 1");
+  expect(
+    tells(
+      runs((r) => [r, mask()]),
+      runs((r) => [r, mask()]),
+    ),
+  ).toBe(undefined);
 });

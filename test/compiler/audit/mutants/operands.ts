@@ -23,9 +23,7 @@ export const operands: readonly Mutant[] = [
   {
     what: "a result under the type of another value",
     codes: ["MRL0907"],
-    of: inAll(
-      swap("operands: [types.gate], result: types.gate_open", "operands: [types.gate], result: types.gate"),
-    ),
+    of: inAll(swap("operands: [types.gate], result: types.gate_open", "operands: [types.gate], result: types.gate")),
   },
   {
     what: "another function than program.mir says, in both",
