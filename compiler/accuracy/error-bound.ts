@@ -54,17 +54,23 @@ export function errorBounds(
   const exact = interpret(module, weights, inputs);
   const seen = magnitudes === "run" ? observe({ module, weights }, [inputs]) : undefined;
   const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op, seen)]));
+  const isExact = exactParams(module, weights);
   const next = createNoise();
   const bounds = new Map<ValueId, number>();
   for (const { together, factor } of trials) {
     const moved = interpretRaw(module, weights, inputs, {
       adjust: (id, raw, op) => {
         const isMade = op !== undefined && op.name !== "share";
-        const rounded = rounding === "on" ? roundingNoise(typeOf(module, id)) : undefined;
+        const rounded = rounding === "on" && !isExact(id) ? roundingNoise(typeOf(module, id)) : undefined;
         const move = isMade ? ulpNoise(ulps.get(op.result) ?? 0) : rounded;
         if (!move) return raw;
         const shared = isMade && together ? Math.sign(next()) * systematicPart : undefined;
-        return { shape: raw.shape, data: raw.data.map((x) => move(x, shared ?? next())) };
+        const isWithin = within(module, id);
+        const moveWithin = (x: number): number => {
+          const moved = move(x, shared ?? next());
+          return isWithin(moved) ? moved : x;
+        };
+        return { shape: raw.shape, data: raw.data.map(moveWithin) };
       },
     });
     for (const [id, { data }] of exact) {
@@ -85,21 +91,51 @@ type Perturbation = (x: number, noise: number) => number;
 const ulpNoise = (most: number): Perturbation | undefined =>
   most === 0 ? undefined : (x, noise) => Math.round(x + most * noise);
 
+/** Share of values that rounding moves. */
+const movedPart = 1 / 12;
+
 /**
- * Moves one value of twelve by a unit. That has the variance 1/12 of a rounding error; the error itself is a fraction of
- * a unit, and would be rounded away again. Scalars, and tables with few fractional bits, have a scale that makes them
- * exact or nearly exact.
+ * Moves one value of twelve by a unit, and on average one where there are fewer. Twelfths have the variance of a rounding
+ * error; the error itself is a fraction of a unit, and would be rounded away again. Integers and truth values are exact.
  */
 function roundingNoise({ element, shape }: TensorType): Perturbation | undefined {
-  if (!isFixed(element) || element.scale < 8 || sizeOf(shape) === 1) return undefined;
-  return (x, noise) => (Math.abs(noise) < 1 / 12 ? x + Math.sign(noise) : x);
+  if (!isFixed(element) || element.scale === 0) return undefined;
+  const part = Math.max(movedPart, Math.min(1, 1 / sizeOf(shape)));
+  return (x, noise) => (Math.abs(noise) < part ? x + Math.sign(noise) : x);
 }
+
+/** Which params are stored without rounding: scalars and tables often have a scale that holds them. */
+function exactParams({ params, values }: Module, weights: WeightStore): (id: ValueId) => boolean {
+  const known = new Map<ValueId, boolean>();
+  return (id) => {
+    const { element } = values[id]!.type;
+    const weight = params[id];
+    if (weight === undefined || !isFixed(element)) return false;
+    const unit = 2 ** -element.scale;
+    const found = known.get(id) ?? weights.get(weight)?.data?.every((x) => Number.isInteger(x / unit)) ?? false;
+    known.set(id, found);
+    return found;
+  };
+}
+
+/** Whether a residue is within the bounds of the value: a truth value stays one. */
+function within({ values }: Module, id: ValueId): (raw: number) => boolean {
+  const { range, type } = values[id]!;
+  if (!range || !isFixed(type.element)) return () => true;
+  const unit = 2 ** -type.element.scale;
+  const [lo, hi] = [Math.floor(range.lo / unit), Math.ceil(range.hi / unit)];
+  return (raw) => raw >= lo && raw <= hi;
+}
+
+/** A truncation that equals the interpreter's still drops a part of a unit of the real number. */
+const truncationUlps = 1;
 
 function opUlps(module: Module, op: Op, seen: RunObservation | undefined): number {
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
   if (!protocol || op.name === "share") return 0;
   const spec = specOf(module, op);
-  return ulpsOf(protocol, spec, seen && seenSpec(spec, op, seen));
+  const ulps = ulpsOf(protocol, spec, seen && seenSpec(spec, op, seen));
+  return op.name === "truncate" ? Math.max(ulps, truncationUlps) : ulps;
 }
 
 /** The spec with the bounds that its values keep in the runs that were observed. */

@@ -25,6 +25,7 @@ import {
 } from "../ownership/index.ts";
 import type { ResolvedOptions } from "./compile-options.ts";
 import { type SelectedOutputs, selectOutputs } from "./select-outputs.ts";
+import { refuseSharedIntegers } from "./shared-inputs.ts";
 
 /** A model with the owners of its weights. */
 export interface LoadedModel {
@@ -53,6 +54,7 @@ function readAndAssignOwners(options: ResolvedOptions, allowAllPublic: boolean) 
   const { weights } = options;
   // Reads the model first, to report model errors before base errors.
   const raw = readModel(options.model);
+  refuseSharedIntegers(raw, options.interface.owners);
   const base = weights.base === undefined ? undefined : openBaseModel(weights.base);
   const untied = untieInitializers(raw, base?.names);
   const { model: asked, reveal, omittedOutputs } = selectOutputs(untied, options.interface.reveal);

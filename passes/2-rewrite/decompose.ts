@@ -93,7 +93,10 @@ const powers: Rules = {
   // x² = x·x, x³ = x²·x, x^½ = √x, x^y = e^(y·ln x)
   pow: (op, draft) => {
     const [x, exponent] = op.operands as [ValueId, ValueId];
-    return draft.isParam(exponent) ? powerOf(draft.weight(exponent).data)(op, draft, x) : undefined;
+    if (!draft.isParam(exponent)) return undefined;
+    // Which law applies shows in the program, so it must not depend on a private exponent.
+    const power = draft.type(exponent).label === "public" ? powerOf(draft.weight(exponent).data) : byLogarithm;
+    return power(op, draft, x);
   },
 };
 

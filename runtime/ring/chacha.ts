@@ -1,9 +1,9 @@
-import { kernels } from "./wasm.ts";
+import { chachaKernel } from "./wasm.ts";
 
 /** Words of a key, and of the block that are read. */
 const KEY = 4;
 const READ = 9;
-let words = new Uint32Array(0);
+let words: Uint32Array | undefined;
 
 /**
  * A block of ChaCha20 (Bernstein, 2008) as a function of its key alone: 128 bits, nonce 0, block 0. It has no tables,
@@ -11,9 +11,8 @@ let words = new Uint32Array(0);
  * words of the block of the key at `at` to `out`.
  */
 export function chacha20(keys: Uint32Array, at: number, out: Uint32Array): void {
-  const { memory, chacha } = kernels();
-  // The memory's start, as every kernel uses it: nothing there outlives a call. Growth of the memory replaces its buffer.
-  if (words.buffer !== memory.buffer) words = new Uint32Array(memory.buffer);
+  const { memory, chacha } = chachaKernel();
+  words ??= new Uint32Array(memory.buffer);
   for (let k = 0; k < KEY; k++) words[k] = keys[at + k]!;
   chacha(0);
   for (let k = 0; k < READ; k++) out[k] = words[KEY + k]!;

@@ -1,4 +1,4 @@
-import { kernelBase64 } from "./kernels.generated.ts";
+import { chachaBase64, kernelBase64 } from "./kernels.generated.ts";
 
 /** The exports that targets/wasm emits; all arguments are byte addresses, byte strides and counts. */
 export interface WasmKernels {
@@ -9,8 +9,6 @@ export interface WasmKernels {
   readonly dot64: DotKernel;
   readonly product32: ProductKernel;
   readonly product64: ProductKernel;
-  /** The key of four words lies at the address; the block's first 12 words follow it. */
-  readonly chacha: (at: number) => void;
 }
 
 type SplitKernel = (
@@ -57,15 +55,31 @@ interface WebAssemblyApi {
 const PAGE = 65536;
 const LINE = 64;
 let loaded: WasmKernels | undefined;
+let loadedChacha: ChachaKernel | undefined;
 
-/** The kernels, compiled at first use: 5 kB, small enough for the main thread of any browser. */
+/** The exports of a module, compiled at once: 4 kB, small enough for the main thread of any browser. */
+function instantiate(base64: string): unknown {
+  const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports;
+}
+
+/** The kernels, compiled at first use. */
 export function kernels(): WasmKernels {
-  if (loaded === undefined) {
-    const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
-    const bytes = Uint8Array.from(atob(kernelBase64), (character) => character.charCodeAt(0));
-    loaded = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as WasmKernels;
-  }
+  loaded ??= instantiate(kernelBase64) as WasmKernels;
   return loaded;
+}
+
+/** A module with a memory of its own, which never grows. */
+export interface ChachaKernel {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  /** The key of four words lies at the address; the block's first 12 words follow it. */
+  readonly chacha: (at: number) => void;
+}
+
+export function chachaKernel(): ChachaKernel {
+  loadedChacha ??= instantiate(chachaBase64) as ChachaKernel;
+  return loadedChacha;
 }
 
 export interface Scratch {

@@ -11,7 +11,7 @@ import {
 import type { Role } from "../../runtime/core/index.ts";
 import type { Fixed } from "../../runtime/protocols/kit/index.ts";
 import { headerOf, stepComment, subjectOf } from "./comments.ts";
-import { createIdentifiers, literal, member, record, stringLiteral } from "./literals.ts";
+import { createIdentifiers, literal, member, record, requireLabels, stringLiteral } from "./literals.ts";
 import type { CallArgument, OpCall, ProgramPlan } from "./plan.ts";
 
 export interface ProgramFacts {
@@ -40,8 +40,10 @@ interface Scope {
 /**
  * The program of one role as text: one body for all roles, comments from the view of this one. Equal plans give equal
  * bytes.
+ * @throws RangeError if the name of a result or a weight is not printable ASCII: both open streams of randomness.
  */
 export function emitProgram(plan: ProgramPlan, role: Role, facts: ProgramFacts): EmittedProgram {
+  requireLabels([...plan.steps.flat().map(({ op }) => op.result), ...Object.keys(plan.weights)]);
   const scope = scopeOf(plan, role);
   const project = new Project({
     useInMemoryFileSystem: true,

@@ -16,6 +16,16 @@ const escaped = (text: string): string => text.replace(/[^\x20-\x7e]/g, (unit) =
 /** A string literal. */
 export const stringLiteral = (text: string): string => escaped(JSON.stringify(text));
 
+/**
+ * The names that open streams of randomness are in the alphabet of the runtime's labels: a program with another one
+ * would not run.
+ * @throws RangeError
+ */
+export function requireLabels(names: readonly string[]): void {
+  const odd = names.find((name) => escaped(name) !== name);
+  if (odd !== undefined) throw new RangeError(`the name of a value is printable ASCII, found ${stringLiteral(odd)}`);
+}
+
 /** Text in a line comment: it cannot end the line. */
 export const commentText = (text: string): string => escaped(text);
 

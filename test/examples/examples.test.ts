@@ -24,7 +24,7 @@ describe("each program of examples/ runs and prints what it promises", () => {
     expect((await run("compile-and-run.mjs", build)).split("\n").slice(1)).toEqual([
       "passed logits to the client, logits to the client",
       "next token 21",
-      "86 rounds online, predicted 86",
+      "89 rounds online, predicted 89",
       "",
     ]);
   });
@@ -33,16 +33,16 @@ describe("each program of examples/ runs and prints what it promises", () => {
     const out = await run("three-parties.mjs", build);
     expect(out).toContain("session …: answered 1 query");
     expect(out).toContain("next token 21");
-    expect(out).toContain("'client→server': 1773690");
+    expect(out).toContain("'client→server': 1797306");
   });
 
   test("token-by-token.mjs: four tokens, then the signal", async () => {
     const lines = (await run("token-by-token.mjs", build)).trimEnd().split("\n");
     expect(lines.map((line) => line.split(" rounds")[0])).toEqual([
-      '"1" 86',
-      '"9" 72',
-      '"8" 72',
-      '"7" 72',
+      '"1" 89',
+      '"9" 74',
+      '"8" 74',
+      '"7" 74',
       "1987: the year is complete",
     ]);
   });
@@ -52,7 +52,7 @@ describe("each program of examples/ runs and prints what it promises", () => {
     const rounds = [...out.matchAll(/^(?:layers|lf0\.5): (\d+) rounds/gm)].map(([, count]) => Number(count));
     expect(rounds).toHaveLength(2);
     expect(rounds[1]).toBeLessThan(rounds[0]! * 0.6);
-    expect(out).toContain("base-ts17: over budget [ 'one query: 86 rounds, at most 80 allowed' ]");
+    expect(out).toContain("base-ts17: over budget [ 'one query: 89 rounds, at most 80 allowed' ]");
   });
 
   test("own-protocol.mjs: the squares", async () => {

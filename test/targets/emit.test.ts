@@ -120,7 +120,10 @@ describe("hostile names", () => {
     "é",
     "日本",
   ];
-  // The payloads rotate, so that each replaces every name.
+  const isAscii = (text: string): boolean => /^[\x20-\x7e]*$/.test(text);
+  // Results and weights open streams of randomness: their labels are in one alphabet.
+  const labels = new Set([...plan.steps.flat().map(({ op }) => op.result), ...Object.keys(plan.weights)]);
+  // The payloads rotate, so that each replaces every name that may have it.
   const originals = ["x", "k", "q.lora_A", "o", "gated", "logits", "note"];
 
   test.each([...originals.keys()])("never become code (rotation %i)", async (turn) => {
@@ -130,7 +133,8 @@ describe("hostile names", () => {
       const known = names.get(name);
       if (known !== undefined) return known;
       const at = originals.indexOf(name);
-      let payload = at === turn % originals.length ? "__proto__" : payloads[(names.size + 5 * turn) % payloads.length]!;
+      const may = labels.has(name) ? payloads.filter(isAscii) : payloads;
+      let payload = at === turn % originals.length ? "__proto__" : may[(names.size + 5 * turn) % may.length]!;
       while (given.has(payload)) payload = `${payload} ${given.size}`;
       given.add(payload);
       names.set(name, payload);
@@ -145,6 +149,16 @@ describe("hostile names", () => {
     expect(Object.keys(program.weights)).toEqual(Object.keys(hostile.weights));
     expect(globalThis).not.toHaveProperty("hostile");
     expect({}).not.toHaveProperty("shape");
+  });
+
+  test.each(payloads.filter((payload) => !isAscii(payload)))("%j names no result and no weight", (payload) => {
+    const naming = (label: string) => renamed(plan, (name) => (name === label ? payload : name));
+    for (const label of labels) {
+      expect(() => emitProgram(naming(label), "server", facts)).toThrow(RangeError);
+    }
+    // Nor would such a program run.
+    const program = programFromPlan(naming(plan.steps[0]![0]!.op.result), facts.hash);
+    expect(() => runTogether(everywhere(program))).toThrow("a label is printable ASCII");
   });
 
   test("identifiers are unique, and none is a reserved word", () => {

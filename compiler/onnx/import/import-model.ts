@@ -160,12 +160,6 @@ function invalidInputs(model: OnnxModel, inputs: readonly OnnxValueInfo[], optio
     const message = `input "${name}" is not a tensor of a supported type`;
     found.push({ code: "MRL0405", message, at: model.file });
   }
-  for (const { name, dtype } of inputs) {
-    if (options.inputs?.get(name) !== "shared" || dtype?.includes("float")) continue;
-    const message = `input "${name}": expected real numbers, which two programs can pass on in shares, found ${dtype}`;
-    const help = `give it an owner: --input ${name}:client or ${name}:server`;
-    found.push({ code: "MRL0411", message, at: model.file, help });
-  }
   const names = inputs.map(({ name }) => name);
   for (const name of options.inputs?.keys() ?? []) {
     if (names.includes(name)) continue;

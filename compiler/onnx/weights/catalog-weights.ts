@@ -15,7 +15,7 @@ import { isFormulaTable } from "./formula-tables.ts";
 import { findOwnedIntegers } from "./integer-weights.ts";
 import { parsePythonList } from "./module-path.ts";
 import { isRotaryTable } from "./rotary-table.ts";
-import { integerFactorNames, shapeOnlyNames } from "./shape-inputs.ts";
+import { exponentNames, integerFactorNames, shapeOnlyNames } from "./shape-inputs.ts";
 import { type RecoveredName, recoverNames, type WeightNames } from "./weight-names.ts";
 
 export function elementOfDtype(dtype: Dtype): PlainElement {
@@ -101,6 +101,7 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
   const constants = new Set<string>();
   const shared = tiedNames(model, names);
   const structural = shapeOnlyNames(model.graph);
+  const exponents = exponentNames(model.graph);
   const factors = integerFactorNames(model.graph);
   const taken = new Set([...names.names.values(), ...shared.values()].map(({ name }) => name));
   const given = new Set<string>();
@@ -129,6 +130,7 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
     const isOwned = isFactor || integers.has(source.name) || isKnown;
     if (
       structural.has(source.name) ||
+      (exponents.has(source.name) && isFormulaExponent(source, tensor)) ||
       (!isOwned &&
         (isConstant(source, recovered, tensor, foldedNames(model, source.name)) ||
           isEmbedScale(source, recovered, tensor, widths)))
@@ -150,6 +152,9 @@ export function catalogWeights(model: OnnxModel, known?: ReadonlySet<string>): W
   }
   return { model, weights, names, constants, ownedIntegers: new Set(integers.keys()) };
 }
+
+const isFormulaExponent = ({ dims }: OnnxTensor, tensor: () => Tensor): boolean =>
+  sizeOf(dims) === 1 && Number.isInteger(2 * tensor().data[0]!);
 
 /** Widths of the embedding tables. */
 const embeddingWidths = ({ nodes, initializers }: OnnxGraph): ReadonlySet<number> =>

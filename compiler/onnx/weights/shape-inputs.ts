@@ -29,6 +29,24 @@ export function shapeOnlyNames({ nodes, outputs }: OnnxGraph): ReadonlySet<strin
   return new Set([...used].filter(isStructural));
 }
 
+/**
+ * Names of what is read as an exponent alone. A whole or half exponent is a formula of the architecture, which decides
+ * the operators of the program; any other may be trained, and stays a weight.
+ */
+export function exponentNames({ nodes, outputs }: OnnxGraph): ReadonlySet<string> {
+  const other = new Set(outputs.map(({ name }) => name));
+  const exponents = new Set<string>();
+  for (const node of nodes) {
+    const isPower = node.domain === "" && node.op === "Pow";
+    node.inputs.forEach((name, index) => {
+      if (isPower && index === 1) exponents.add(name);
+      else other.add(name);
+    });
+    for (const name of innerGraphNames(node)) other.add(name);
+  }
+  return new Set([...exponents].filter((name) => !other.has(name)));
+}
+
 /** Names of the operands of integer products: the weights of a quantized model are integers there. */
 export function integerFactorNames({ nodes }: OnnxGraph): ReadonlySet<string> {
   const products = nodes.filter(({ op, domain }) => domain === "" && (op === "MatMulInteger" || op === "ConvInteger"));

@@ -276,7 +276,8 @@ describe("what becomes public", () => {
     ];
     for (const claim of lying) {
       const claimed = { ...manifest, calibration: { ...manifest.calibration, published: claim } };
-      const bytes = new TextEncoder().encode(JSON.stringify(claimed));
+      // As the compiler writes it: what is refused is the claim.
+      const bytes = new TextEncoder().encode(`${JSON.stringify(claimed, undefined, 2)}\n`);
       const forged = new Map([...files].map(([path, own]) => [path, path.endsWith("manifest.json") ? bytes : own]));
       expect(checkFlow(forged).findings.map(({ code }) => code)).toContain("MRL0910");
     }

@@ -62,6 +62,7 @@ const typeErrors = (name: Name): number => program.getSemanticDiagnostics(progra
 
 /** Masks that two parties hold, of which one adds it and the other takes it off: one value is hidden all the same. */
 const bothEnds: Readonly<Record<string, string>> = {
+  "handed-shares.ts adds zero a second time": "the client adds it to its share, the server takes it off its own",
   "private-lookup.ts adds r a second time": "the dealer hides its share with it, the client takes it off its own",
 };
 

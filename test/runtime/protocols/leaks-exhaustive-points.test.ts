@@ -63,7 +63,8 @@ describeTwoParties([
     inputs: [7],
     *run(party, input) {
       const x = yield* maskAndOpen(party, input(0, 7));
-      const spec = { operands: [], result: fixed([CHUNK], 0, 0, 1, 1), attrs: { bits: 7, fraction: 0 } };
+      const operands = [fixed([CHUNK], 0, 0, 127, 7), fixed([128], 0, 0, 1, 1)];
+      const spec = { operands, result: fixed([CHUNK], 0, 0, 1, 1), attrs: { bits: 7, fraction: 0 } };
       return yield* dpfLookup.run(party, spec, x, intTensor([128], new Float64Array(128).fill(1, 60)));
     },
     tried: 2,

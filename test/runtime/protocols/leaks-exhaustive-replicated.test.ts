@@ -158,7 +158,8 @@ it("revealing tells the two who do not read nothing; revealing to the wrong one 
       const parts = [at, (at + 1) % 3].map((k) =>
         stage === "online" ? fromIntegers(constant([5, 3, lacking][k]!), 3) : metaTensor([CHUNK], 3),
       );
-      const spec = { operands: [], result: fixed([CHUNK], 0, 0, 0, 3), attrs: { to } };
+      const value = fixed([CHUNK], 0, 0, 0, 3);
+      const spec = { operands: [value], result: value, attrs: { to } };
       return replicatedReveal.run(party, spec, { kind: "replicated", components: [parts[0]!, parts[1]!] });
     };
   const values = [...Array(8).keys()];

@@ -30,7 +30,8 @@ describe("a known weight, 3 bits", () => {
       const own = party.role === "client" ? x1 : 5;
       const tensor = stage === "online" ? fromIntegers(constant(own), 3) : metaTensor([CHUNK], 3);
       const weight = weightOf(party, stage, constant(3), 3, (_, width) => fromIntegers(constant(pad), width));
-      const spec = { operands: [], result: fixed([CHUNK], 0, 0, 0, 3), attrs: {} };
+      const value = fixed([CHUNK], 0, 0, 0, 3);
+      const spec = { operands: [value, value], result: value, attrs: {} };
       return knownWeightMul.run(party, spec, { kind: "share", tensor }, weight);
     };
   const values = [...Array(8).keys()];
@@ -72,7 +73,8 @@ describe("a low-rank product of known weights, 2 bits", () => {
       const single = (value: number) => intTensor([1, 1], Float64Array.of(value));
       const weight = (value: number) =>
         weightOf(party, stage, single(value), 2, (_, width) => fromIntegers(single(pad), width));
-      const spec = { operands: [], result: fixed([CHUNK, 1], 0, 0, 0, 2), attrs: {} };
+      const [rows, factor] = [fixed([CHUNK, 1], 0, 0, 0, 2), fixed([1, 1], 0, 0, 0, 2)];
+      const spec = { operands: [rows, factor, factor], result: rows, attrs: {} };
       return knownWeightLowRank.run(party, spec, { kind: "share", tensor }, weight(3), weight(1));
     };
 
@@ -107,7 +109,8 @@ describe("a convolution with known kernels, 2 bits", () => {
       const pad = (_: unknown, width: number) => fromIntegers(intTensor([1, 1, 2, 1], Float64Array.of(2, 3)), width);
       const weight = weightOf(party, stage, kernels, 2, pad);
       const attrs = { strides: [1, 1], pads: [1, 0, 0, 0], dilations: [1, 1], group: 1 };
-      const spec = { operands: [], result: fixed([1, 1, 2, CHUNK], 0, 0, 0, 2), attrs };
+      const samples = fixed([1, 1, 2, CHUNK], 0, 0, 0, 2);
+      const spec = { operands: [samples, fixed([1, 1, 2, 1], 0, 0, 0, 2)], result: samples, attrs };
       return knownWeightConv.run(party, spec, { kind: "share", tensor }, weight);
     };
   const shares = [convolved(0, 0), convolved(3, 0), convolved(1, 3)];
@@ -120,7 +123,8 @@ describe("a convolution with known kernels, 2 bits", () => {
 });
 
 describe("input and output, 3 bits", () => {
-  const spec = (to: string) => ({ operands: [], result: fixed([CHUNK], 0, 0, 0, 3), attrs: { to } });
+  const value = fixed([CHUNK], 0, 0, 0, 3);
+  const spec = (to: string) => ({ operands: [value], result: value, attrs: { to } });
   const values = [...Array(8).keys()];
   const sharing =
     (x: number): TinyBody =>

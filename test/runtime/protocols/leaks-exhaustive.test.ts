@@ -165,7 +165,11 @@ describeTwoParties([
     inputs: [2],
     *run(party, input) {
       const x = yield* maskAndOpen(party, input(0, 2));
-      const spec = { operands: [], result: fixed([CHUNK], 0, 0, 3, 2), attrs: { bits: 2, fraction: 0 } };
+      const spec = {
+        operands: [fixed([CHUNK], 0, 0, 3, 2), fixed([4], 0, 0, 3, 2)],
+        result: fixed([CHUNK], 0, 0, 3, 2),
+        attrs: { bits: 2, fraction: 0 },
+      };
       return yield* otttLookup.run(party, spec, x, intTensor([4], Float64Array.of(1, 3, 0, 2)));
     },
     breaks: ["mask is 0", dealt],

@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { kernelBase64, kernelBytes, kernelSha256 } from "../../../runtime/ring/kernels.generated.ts";
+import {
+  chachaBase64,
+  chachaBytes,
+  chachaSha256,
+  kernelBase64,
+  kernelBytes,
+  kernelSha256,
+} from "../../../runtime/ring/kernels.generated.ts";
 import { matmul, matmulInteger } from "../../../runtime/ring/matmul.ts";
 import { matmulIntegerPlain, matmulPlain } from "../../../runtime/ring/matmul-plain.ts";
 import {
@@ -171,9 +178,12 @@ test("ghosts, empty products and what does not multiply", () => {
   expect(() => matmul(metaTensor([2, 2, 3], 8), metaTensor([3, 3, 2], 8))).toThrow(/do not broadcast/);
 });
 
-test("the kernels are what their checksum says, and small enough to compile on a browser's main thread", () => {
-  const bytes = Buffer.from(kernelBase64, "base64");
-  expect(bytes.length).toBe(kernelBytes);
-  expect(createHash("sha256").update(bytes).digest("hex")).toBe(kernelSha256);
-  expect(kernelBytes).toBeLessThanOrEqual(4096);
+test.each([
+  ["matrix products", kernelBase64, kernelBytes, kernelSha256],
+  ["ChaCha20", chachaBase64, chachaBytes, chachaSha256],
+])("the module of %s is what its checksum says, and small enough for a browser's main thread", (_, base64, size, sha256) => {
+  const bytes = Buffer.from(base64, "base64");
+  expect(bytes.length).toBe(size);
+  expect(createHash("sha256").update(bytes).digest("hex")).toBe(sha256);
+  expect(size).toBeLessThanOrEqual(4096);
 });

@@ -25,7 +25,7 @@ async function meet(client: Partial<HandshakeFields>, server: Partial<HandshakeF
 }
 
 const flips: readonly (readonly [string, string, Partial<HandshakeFields>])[] = [
-  ["version", "MRL0710", { version: "marillc/2" }],
+  ["version", "MRL0710", { version: "marillc/1" }],
   ["program", "MRL0711", { program: `${"ab".repeat(31)}ac` }],
   ["setting", "MRL0712", { setting: "2pc" }],
   ["role", "MRL0713", { role: "dealer" }],
