@@ -43,7 +43,7 @@ export function mutantsOf(root: string, file: string): readonly Mutant[] {
     }
     ts.forEachChild(node, visit);
   };
-  visit(source);
+  ts.forEachChild(source, visit);
   return found;
 }
 

@@ -116,10 +116,9 @@ export const rules: Readonly<Record<string, Rule>> = {
     return labels.filter((each) => each.getText() !== '"one"').map((each) => replace(each, '"one"'));
   },
   "width off by one": (node) => {
-    const isWidth = /^(.*\.)?(width|bits|ring)$/.test(node.getText());
-    const isUsed = (ts.isIdentifier(node) || ts.isPropertyAccessExpression(node)) && ts.isCallExpression(node.parent);
-    if (!isWidth || !isUsed || (node.parent as ts.CallExpression).expression === node) return [];
-    return [replace(node, `${node.getText()} - 1`)];
+    const isUsed = ts.isCallExpression(node.parent) && node.parent.arguments.some((each) => each === node);
+    const isWidth = /^([\w.]+\.)?(width|bits|ring)$/.test(node.getText());
+    return only(isUsed && isWidth, () => replace(node, `${node.getText()} - 1`));
   },
   "mask dropped": (node) => {
     if (!ts.isCallExpression(node) || !sums.test(calleeOf(node)) || node.arguments.length !== 2) return [];
