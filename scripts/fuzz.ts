@@ -1,6 +1,7 @@
-// Hostile files without end: npm run fuzz [-- --minutes 60 --seed 1 --case <seed> --keep-going]
+// Hostile files without end: npm run fuzz [-- --builds --minutes 60 --seed 1 --case <seed> --keep-going]
 // A seed gives its case. A case that ends in anything but success or a refusal with a code is minimized, kept under
-// build/fuzz, and ends the run with exit code 1.
+// build/fuzz, and ends the run with exit code 1. With `--builds` the files are those of builds, edited at every level:
+// `check` refuses each, or three parties run it on two secrets, and no party sees those of another.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -25,11 +26,13 @@ const { values: options } = parseArgs({
     minutes: { type: "string", default: "60" },
     seed: { type: "string", default: "1" },
     case: { type: "string" },
+    builds: { type: "boolean", default: false },
     "keep-going": { type: "boolean", default: false },
   },
 });
 const started = Date.now();
 const counts = await runCampaign({
+  of: options.builds ? "builds" : "files",
   firstSeed: Number(options.case ?? Number(options.seed) * casesPerCampaign),
   deadline: started + Number(options.minutes) * 60_000,
   single: options.case !== undefined,

@@ -126,7 +126,7 @@ function costOptionsOf(path: string | undefined, options: ParsedOptions): CostOp
 
 function reportText(report: CostResult): string {
   const token = report.decode ? decodeCostText(report.decode) : "";
-  const wrap = report.wrap ? `${wrapText(report)}\n` : "";
+  const wrap = report.wrap ? `${wrapText({ wrap: report.wrap })}\n` : "";
   const errors = declaredErrorsText(report.errors, report.preset);
   const guard = report.guard ? guardCostText(report.guard) : "";
   const counted = `${costText(report)}\n${token}${guard}${wrap}${errors}${optimizationTargetText(report.chosenFor, report.setting)}\n`;

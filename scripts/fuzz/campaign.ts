@@ -2,10 +2,14 @@
 import { Worker } from "node:worker_threads";
 import type { CaseReport } from "./attempt.ts";
 
+const workers = { files: "./worker.js", builds: "./builds/worker.js" } as const;
+
 /** Refusals take milliseconds. The first case of a thread includes loading the compiler. */
 const limits = { secondsPerCase: 30, heapMegabytes: 2048 };
 
 export interface CampaignOptions {
+  /** What a seed is a case of. */
+  readonly of: keyof typeof workers;
   readonly firstSeed: number;
   /** When to stop, in milliseconds since 1970. */
   readonly deadline: number;
@@ -25,7 +29,7 @@ type Answer = { readonly report: CaseReport } | { readonly lost: string };
 export async function runCampaign(options: CampaignOptions): Promise<CaseCounts> {
   const counts: CaseCounts = { cases: 0, read: 0, refused: 0, skipped: 0, crashed: 0 };
   const known = new Set<string>();
-  let worker = await startWorker();
+  let worker = await startWorker(options.of);
   for (let seed = options.firstSeed; Date.now() < options.deadline; seed++) {
     worker.postMessage(seed);
     const answer = await nextAnswer(worker);
@@ -38,7 +42,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CaseCounts>
     }
     if ("lost" in answer) {
       await worker.terminate();
-      worker = await startWorker();
+      worker = await startWorker(options.of);
     }
     if (options.single || (report.fault !== undefined && !options.keepGoing)) break;
   }
@@ -50,9 +54,9 @@ function reportFrom(answer: Answer, seed: number): CaseReport {
   return "report" in answer ? answer.report : { seed, kind: "unknown", outcome: "crashed", fault: answer.lost };
 }
 
-async function startWorker(): Promise<Worker> {
+async function startWorker(of: CampaignOptions["of"]): Promise<Worker> {
   const resourceLimits = { maxOldGenerationSizeMb: limits.heapMegabytes };
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { resourceLimits });
+  const worker = new Worker(new URL(workers[of], import.meta.url), { resourceLimits });
   // An error without a listener would end this process too.
   worker.on("error", () => {});
   const ready = await nextAnswer(worker);

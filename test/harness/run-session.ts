@@ -29,6 +29,8 @@ export interface SessionRun {
   readonly bytes: BytesByDirection;
   /** Bytes sent by the end of each query. */
   readonly after: readonly BytesByDirection[];
+  /** What the dealer dealt for, by its own account. */
+  readonly dealt: Awaited<ReturnType<typeof runDealer>>;
 }
 
 /** A session whose queries continue from the cache of earlier ones. */
@@ -84,6 +86,6 @@ export async function runSession(
     await session.end();
     return results;
   })();
-  const [results] = await Promise.all([asClient, asServer, dealer]);
-  return { results, bytes: sent(), after };
+  const [results, , dealt] = await Promise.all([asClient, asServer, dealer]);
+  return { results, bytes: sent(), after, dealt };
 }

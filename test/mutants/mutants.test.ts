@@ -4,8 +4,6 @@ import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Mutant } from "./mutant.ts";
 import { mutants } from "./mutants.ts";
-import * as protocolProbes from "./probes.ts";
-import * as sessionProbes from "./session-probes.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const page = join(root, "docs/mutants.md");
@@ -73,12 +71,6 @@ async function mutated({ name, edits, by }: Mutant, index: number): Promise<() =
   return () => loaded.probe(by);
 }
 
-describe("the sources pass", () => {
-  const names = <T extends string>(probes: Readonly<Record<T, unknown>>) => Object.keys(probes) as T[];
-  it.each(names(protocolProbes.probes))("%s", async (name) => expect(await protocolProbes.probe(name)).toBe(false));
-  it.each(names(sessionProbes.probes))("%s", async (name) => expect(await sessionProbes.probe(name)).toBe(false));
-});
-
 describe("a mutant is killed, by what the probe sees and not by an exception", () => {
   it.each(mutants.map((mutant, index) => [mutant.name, mutant, index] as const))("%s", async (_, mutant, index) => {
     const objects = await mutated(mutant, index);
@@ -108,6 +100,11 @@ it("there are at least 40, each of its own name, and docs/mutants.md lists them 
     ...rows,
     "",
   ].join("\n");
-  if (process.env.BLESS) writeFileSync(page, text);
-  expect(readFileSync(page, "utf8")).toBe(text);
+  // Behind the table, by hand: mutants that `npm run mutate` drew.
+  const drawn = readFileSync(page, "utf8")
+    .split(/(?=\n## )/)
+    .slice(1)
+    .join("");
+  if (process.env.BLESS) writeFileSync(page, text + drawn);
+  expect(readFileSync(page, "utf8")).toBe(text + drawn);
 });

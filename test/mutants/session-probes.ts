@@ -1,5 +1,7 @@
 /** What a whole session sends, on a program of a few lines: the checks of mutants in seeds, set-up and queries. */
+import { SessionError } from "../../runtime/core/errors.ts";
 import type { KnownWeight, Party, Share } from "../../runtime/core/party.ts";
+import { freshSeed } from "../../runtime/core/random.ts";
 import { type Direction, directions } from "../../runtime/core/steps.ts";
 import type { Program } from "../../runtime/program/program.ts";
 import { knownWeightMul } from "../../runtime/protocols/arithmetic/known-weight.ts";
@@ -13,8 +15,10 @@ import { fromIntegers } from "../../runtime/ring/convert.ts";
 import { pack } from "../../runtime/ring/pack.ts";
 import { intTensor } from "../../runtime/ring/tensor.ts";
 import { runDealer } from "../../runtime/session/dealer-session.ts";
+import { openServer } from "../../runtime/session/party-session.ts";
 import { predict } from "../../runtime/session/predict.ts";
 import { encodeRequest } from "../../runtime/session/requests.ts";
+import { setUpWeights } from "../../runtime/session/session-weights.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import { memoryPair } from "../../runtime/transport/memory-channel.ts";
 import { fixed } from "../harness/execute-protocol.ts";
@@ -107,9 +111,10 @@ async function constantSeeds(): Promise<boolean> {
   return [...Array(32).keys()].some((at) => new Set(seeds.map((seed) => seed[at])).size === 1);
 }
 
-/** Whether a link carries other bytes than are predicted for the set-up and two queries. */
+/** Whether a link carries other bytes than are predicted for the set-up and two queries, or the dealer counts others. */
 async function unpredicted(): Promise<boolean> {
   const { run } = await record();
+  if (run.dealt.queries !== 2 || run.dealt.asked.length !== 2) return true;
   const { setup, offline, online } = predict(program);
   return directions.some(
     (link) => run.bytes[link] !== setup.bytes[link] + 2 * (offline.bytes[link] + online.bytes[link]),
@@ -140,6 +145,36 @@ async function dealsTwice(): Promise<boolean> {
   return await ended;
 }
 
+/** Whether what the server sends the client for weights under a mask shows that two of them are equal. */
+function fixedShow(): boolean {
+  const fixedWeight = { ...declared, form: "fixed" } as const;
+  const weights = { w: { ...fixedWeight, tensor: "w" }, v: { ...fixedWeight, tensor: "v" } };
+  const [sharedSeed, serverSeed] = [freshSeed(), freshSeed()];
+  const { toClient } = setUpWeights("server", weights, { tensors, sharedSeed, serverSeed });
+  const sent = Buffer.from(toClient).toString("hex");
+  return sent.slice(0, sent.length / 2) === sent.slice(sent.length / 2);
+}
+
+/** Whether the server takes up a query that is not the next one. */
+async function answersAny(): Promise<boolean> {
+  const [client, toClient] = memoryPair("client", "server");
+  const [toDealer, dealer] = memoryPair("server", "dealer");
+  const served = openServer({ program, tensors, peer: toClient, dealer: toDealer })
+    .then((session) => session.serve())
+    .then(
+      () => false,
+      (error: unknown) => error instanceof SessionError && error.reason === "reusedCorrelation",
+    );
+  await dealer.send(new Uint8Array(32).fill(1));
+  await client.send(new Uint8Array(32).fill(2));
+  await client.send(encodeRequest({ kind: "query", query: 1 }), "control");
+  // Unless it refuses, it waits for the dealer's correlations.
+  const late = new Promise<boolean>((resolve) => setTimeout(resolve, 300, false));
+  const refused = await Promise.race([served, late]);
+  for (const end of [client, dealer]) void end.close();
+  return !refused;
+}
+
 /** Every probe; true: it objects. */
 export const probes = {
   ...keptProbes,
@@ -148,6 +183,8 @@ export const probes = {
   "session: each link carries what was predicted": unpredicted,
   "session: the dealer does not see a weight": weightsShow,
   "session: no query is dealt twice": dealsTwice,
+  "session: the client does not see that two weights are equal": async () => fixedShow(),
+  "session: the server answers the next query alone": answersAny,
 } as const satisfies Record<string, () => Promise<boolean>>;
 
 export type SessionProbeName = keyof typeof probes;

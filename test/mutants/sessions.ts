@@ -70,6 +70,20 @@ export const sessions: readonly Mutant[] = [
     by: "session: nothing is sent twice",
   },
   {
+    name: "one mask for all weights under a mask: the client sees their differences",
+    origin: "ours: a two-time pad; in kind libOTe #166",
+    edits: [[weights, 'masks(name, "mask")', 'createStreams(serverSeed!, "weights")("", "mask")']],
+    by: "session: the client does not see that two weights are equal",
+  },
+  {
+    name: "the server takes any number for a query",
+    origin: "in kind MP-SPDZ #953: single use is not enforced",
+    edits: [
+      [session, 'request.kind === "query" && request.query !== party.nextQuery', "request.kind !== request.kind"],
+    ],
+    by: "session: the server answers the next query alone",
+  },
+  {
     name: "the dealer deals a query as often as it is asked",
     origin: "Carbyne Stack Castor: tuples obtainable again after a crash",
     edits: [[dealing, "if (request.query !== next) throw", "if (request.query > next) throw"]],

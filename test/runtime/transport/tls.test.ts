@@ -138,6 +138,38 @@ describe("certificates", () => {
     await expect(serve(old.server)).rejects.toMatchObject({ code: "MRL0725" });
   });
 
+  test("every digit of a pin counts", async () => {
+    const pin = fingerprintOf(known.client.certificate);
+    const near = `${pin.slice(0, -1)}${pin.endsWith("0") ? "1" : "0"}`;
+    const serving = await serve({ ...known.server, peers: { client: near } });
+    expect(await errorOf(dial(serving, known.client))).toMatchObject({ code: "MRL0722" });
+    expect(await serving.next()).toMatchObject({ code: "MRL0720" });
+  });
+
+  test("no ticket resumes a connection: every one proves its key anew", async () => {
+    const serving = await serve(known.server);
+    const { key, certificate: cert } = known.client;
+    const dialed = async (session?: Buffer): Promise<{ readonly reused: boolean; readonly ticket?: Buffer }> => {
+      const options = { host, port: serving.listener.port, key, cert, rejectUnauthorized: false };
+      const socket = tls.connect({ ...options, ...(session && { session }) });
+      socket.on("error", () => {});
+      let ticket: Buffer | undefined;
+      socket.on("session", (given) => {
+        ticket = given;
+      });
+      // What is no greeting is refused, after whatever the handshake gives.
+      const answered = new Promise((resolve) => socket.once("data", resolve));
+      socket.write(new Uint8Array(64));
+      await answered;
+      const reused = socket.isSessionReused();
+      socket.destroy();
+      await serving.next();
+      return { reused, ...(ticket && { ticket }) };
+    };
+    const { ticket } = await dialed();
+    expect((await dialed(ticket)).reused).toBe(false);
+  });
+
   test("an expired server is refused by the client", async () => {
     const expired = await pair("server", -2, -1);
     const { client } = await identities({ server: expired });

@@ -83,6 +83,11 @@ export const code: readonly Mutant[] = [
     codes: ["MRL0901"],
     of: inAll((text) => swap("const gate = ", "const specs = ")(text)),
   },
+  {
+    what: "a value under the name of a tool",
+    codes: ["MRL0901"],
+    of: inAll((text) => text.replace(/\bk_biased\b/g, "local")),
+  },
   { what: "a protocol that hides a tool", codes: ["MRL0901"], of: inAll(swap("fourierSilu,", "party,")) },
   {
     what: "a body with another parameter",

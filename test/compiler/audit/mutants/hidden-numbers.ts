@@ -14,6 +14,16 @@ const header = (edit: (text: string) => string) => (files: BuildFiles) => {
   out.set(file.subarray(end), 8 + text.length);
   return new Map([...files, [path, out]]);
 };
+/** Four bytes between the header and the tensors, and offsets that leave them out. */
+const gap = (files: BuildFiles): BuildFiles => {
+  const path = "client/weights.safetensors";
+  const shifted = header((text) =>
+    text.replace(/\[(\d+),(\d+)\]/g, (_, from, to) => `[${Number(from) + 4},${Number(to) + 4}]`),
+  )(files).get(path)!;
+  const start = 8 + Number(new DataView(shifted.buffer).getBigUint64(0, true));
+  const out = Uint8Array.from([...shifted.subarray(0, start), 1, 2, 3, 4, ...shifted.subarray(start)]);
+  return new Map([...files, [path, out]]);
+};
 const withTokenizer = (name: string, text: string) => (files: BuildFiles) =>
   new Map([...files, [`client/${name}`, bytes(text)]]);
 const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
@@ -56,6 +66,7 @@ export const hiddenNumbers: readonly Mutant[] = [
     codes: ["MRL0912"],
     of: header((text) => text.replace(":", ": \t ")),
   },
+  { what: "a gap before the first tensor of a weight file", codes: ["MRL0912"], of: gap },
   { what: "a number in a comment", codes: ["MRL0901"], of: client(swap("// /k/Add", "// /k/Add 0.123")) },
   { what: "a comment more", codes: ["MRL0901"], of: inAll(swap("return { logits", "// 0.123\n    return { logits")) },
   { what: "a comment in the head", codes: ["MRL0901"], of: client(swap("; do not edit.", "; do not edit. 0.123")) },

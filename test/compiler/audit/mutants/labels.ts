@@ -74,17 +74,45 @@ export const labels: readonly Mutant[] = [
     of: (files) => withManifest(files, relabelled("public", "00".repeat(32))),
   },
   {
+    what: "a known weight that the manifest calls public, with a digest",
+    codes: ["MRL0910"],
+    of: (files) => withManifest(files, relabelled("public", "00".repeat(32), "model.q.lora_A")),
+  },
+  {
+    what: "a private weight with a digest: who guesses it, knows that he is right",
+    codes: ["MRL0910"],
+    of: (files) => withManifest(files, relabelled("server", "00".repeat(32))),
+  },
+  {
+    what: "a public weight without a digest",
+    codes: ["MRL0910"],
+    of: (files) =>
+      withManifest(files, (manifest) => ({
+        ...manifest,
+        weights: (manifest.weights as { name: string; sha256?: string }[]).map(({ sha256: _, ...weight }) => weight),
+      })),
+  },
+  {
+    what: "a weight of an owner that does not exist",
+    codes: ["MRL0910"],
+    of: (files) =>
+      withManifest(files, (manifest) => ({
+        ...manifest,
+        weights: [...(manifest.weights as object[]), { name: "more", label: "nobody", why: "", shape: [] }],
+      })),
+  },
+  {
     what: "an input that belongs to the server",
     codes: ["MRL0910"],
     of: (files) => withManifest(files, (manifest) => ({ ...manifest, inputs: [{ name: "x", label: "server" }] })),
   },
 ];
 
-function relabelled(label: string, sha256?: string) {
+function relabelled(label: string, sha256?: string, of = "model.k.bias") {
   return (manifest: Record<string, unknown>) => ({
     ...manifest,
     weights: (manifest.weights as { name: string }[]).map((weight) =>
-      weight.name === "model.k.bias" ? { ...weight, label, ...(sha256 !== undefined && { sha256 }) } : weight,
+      weight.name === of ? { ...weight, label, ...(sha256 !== undefined && { sha256 }) } : weight,
     ),
   });
 }

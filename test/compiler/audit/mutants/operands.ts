@@ -21,6 +21,11 @@ export const operands: readonly Mutant[] = [
     ),
   },
   {
+    what: "a result under the type of another value",
+    codes: ["MRL0907"],
+    of: inAll(swap("operands: [types.gate], result: types.gate_open", "operands: [types.gate], result: types.gate")),
+  },
+  {
     what: "another function than program.mir says, in both",
     codes: ["MRL0909"],
     of: both(inAll(swapAll("fourierSilu", "fourierGelu")), inModule(swap("via fourier.silu", "via fourier.gelu"))),
