@@ -76,10 +76,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   "finding dropped": (node) => {
     const call = calledAlone(node);
     if (call && calleeOf(call) === "push") return [replace(node, ";")];
-    const isFindings =
-      ts.isSpreadElement(node) &&
-      ts.isArrayLiteralExpression(node.parent) &&
-      /^(\(|check|compare|.*\.map\()/s.test(node.expression.getText());
+    if (!ts.isSpreadElement(node) || !ts.isArrayLiteralExpression(node.parent)) return [];
+    const isFindings = /^(\(|check|compare|.*\.map\()/s.test(node.expression.getText());
     return only(isFindings, () => replace(node.expression, "[]"));
   },
   "findings emptied": (node) => {

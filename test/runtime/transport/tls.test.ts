@@ -141,7 +141,7 @@ describe("certificates", () => {
   test("every digit of a pin counts", async () => {
     const pin = fingerprintOf(known.client.certificate);
     const near = `${pin.slice(0, -1)}${pin.endsWith("0") ? "1" : "0"}`;
-    const serving = await serve({ ...known.server, peers: { client: near } });
+    const serving = await serve({ ...known.server, peers: [{ role: "client", fingerprint: near }] });
     expect(await errorOf(dial(serving, known.client))).toMatchObject({ code: "MRL0722" });
     expect(await serving.next()).toMatchObject({ code: "MRL0720" });
   });
