@@ -194,7 +194,8 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       },
       errors: {
         ...list(object({ tensor: text, declared: number, largest: number }, { published: flag })),
-        description: "how far each revealed tensor may be from the model in real numbers, from public facts alone; published: from private weights, as an integer of the published list",
+        description:
+          "how far each revealed tensor may be from the model in real numbers, from public facts alone; published: from private weights, as an integer of the published list",
       },
       guard: {
         ...object({ elements: count, layers: count, headroom: count, offline: traffic, online: traffic }),
