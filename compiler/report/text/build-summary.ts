@@ -62,8 +62,12 @@ export function manifestText(manifest: Manifest): string {
   ].join("\n\n");
 }
 
+type WrapFacts = Partial<Pick<Manifest["calibration"], "samples" | "published">> & {
+  readonly wrap?: Manifest["calibration"]["wrap"] | undefined;
+};
+
 /** How likely a query leaves its bounds; see `Manifest.calibration`. */
-export function wrapText({ wrap, samples = 0, published }: Partial<Manifest["calibration"]>): string {
+export function wrapText({ wrap, samples = 0, published }: WrapFacts): string {
   const unknown = "probability that a query leaves its bounds: unknown";
   if (!wrap && samples === 0) return `${unknown}, without samples to estimate it`;
   if (!wrap && published)

@@ -87,6 +87,14 @@ describe("a file of ranges", () => {
     expect(bound(wide, "x")).toBe(bound(narrow, "x"));
   });
 
+  it("has rows of inputs, which count instead of what calibration measures, wider and narrower", () => {
+    const { model, calibrate } = written("Gemm, Relu");
+    const sharedWith = (...values: readonly object[]): number =>
+      compiled({ model, calibrate, ranges: fileOf(JSON.stringify({ schema: 1, values })) }).manifest.cuts[0]!.range![1];
+    const measured = sharedWith();
+    for (const hi of [measured * 3, measured * 0.75]) expect(sharedWith({ name: "x", lo: -hi, hi })).toBe(hi);
+  });
+
   it("that the private weights leave is refused, and says what to do", () => {
     const { model, calibrate } = written("Gemm, Relu");
     const row = { name: "h", lo: -0.5, hi: 0.5 };
@@ -274,8 +282,12 @@ describe("what becomes public", () => {
       { ...published!, integers: 0 },
       { ...published!, bounds: published!.bounds.map((each) => ({ ...each, exponent: -8 })) },
     ];
-    for (const claim of lying) {
-      const claimed = { ...manifest, calibration: { ...manifest.calibration, published: claim } };
+    const claims = lying.map((claim) => ({
+      ...manifest,
+      calibration: { ...manifest.calibration, published: claim },
+    }));
+    const unlisted = { ...manifest, errors: [{ tensor: "y", declared: 0.0123, largest: 1 }] };
+    for (const claimed of [...claims, unlisted]) {
       // As the compiler writes it: what is refused is the claim.
       const bytes = new TextEncoder().encode(`${JSON.stringify(claimed, undefined, 2)}\n`);
       const forged = new Map([...files].map(([path, own]) => [path, path.endsWith("manifest.json") ? bytes : own]));
