@@ -59,22 +59,20 @@ export async function badPeers(prepared: Prepared, { server, dealer }: Deploymen
       }
     },
     silent: async (count) => {
-      for (let k = 0; k < count; k++) {
+      const reach = async (k: number): Promise<void> => {
         const session = newSessionId();
         const mine = handshakeFields(agreementOf(part), "client", session);
-        const steps = async (): Promise<void> => {
-          const atServer = await dial(server, "server", session);
-          if (k % 3 === 0) return;
-          await handshake(atServer, mine);
-          if (k % 3 === 1) return;
-          const atDealer = await dial(dealer, "dealer", session);
-          await handshake(atDealer, mine);
-          await atDealer.receive({ exactBytes: 32 });
-          await atServer.send(randomBytes(32));
-          await atServer.send(new TextEncoder().encode('{"kind":"query","query":0}'), "control");
-        };
-        ignore(steps());
-      }
+        const atServer = await dial(server, "server", session);
+        if (k % 3 === 0) return;
+        await handshake(atServer, mine);
+        if (k % 3 === 1) return;
+        const atDealer = await dial(dealer, "dealer", session);
+        await handshake(atDealer, mine);
+        await atDealer.receive({ exactBytes: 32 });
+        await atServer.send(randomBytes(32));
+        await atServer.send(new TextEncoder().encode('{"kind":"query","query":0}'), "control");
+      };
+      await Promise.allSettled(Array.from({ length: count }, (_, k) => reach(k)));
     },
     trickling: async (count) => {
       for (let k = 0; k < count; k++) ignore(trickle(server, identity, stops));
