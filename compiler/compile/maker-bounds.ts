@@ -18,14 +18,19 @@ export function withMakers(
   makers: ReadonlyMap<string, string>,
 ): GivenBounds | undefined {
   if (makers.size === 0) return given;
-  const made = taken.flatMap(({ value, source }): (readonly [ValueId, Interval])[] => {
+  const groups = taken.flatMap(({ value, source }) => {
     const maker = makers.get(source);
     if (maker === undefined) return [];
     const bounds = boundsOfMaker(module, value, source, maker);
     const taken = opsOf(module).filter(({ name, operands }) => name === "take-over" && operands[0] === value);
-    return [value, ...taken.map(({ result }) => result)].map((id) => [id, bounds]);
+    return [{ ids: [value, ...taken.map(({ result }) => result)], bounds }];
   });
-  throwIfAny(made.flatMap(([value, bounds]) => tooNarrow(given?.values.get(value), bounds, value)));
+  // A row of the input holds for what is taken over too: it is told once.
+  const problems = groups.flatMap(({ ids, bounds }) =>
+    ids.flatMap((id) => tooNarrow(given?.values.get(id), bounds, id)).slice(0, 1),
+  );
+  throwIfAny(problems);
+  const made = groups.flatMap(({ ids, bounds }) => ids.map((id): readonly [ValueId, Interval] => [id, bounds]));
   const { values = new Map(), inner = new Map(), weights = new Map() } = given ?? {};
   return { values: new Map([...values, ...made]), inner, weights };
 }

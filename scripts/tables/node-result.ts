@@ -162,7 +162,7 @@ function secureOutcome(test: NodeTest, { imported }: ImportAttempt, exact: Value
   const { module, weights, sources, inputs, outputs } = imported;
   return orRefused((): TestOutcome => {
     const reveal = [...new Set(outputs.values())].map((output) => ({ output, to: "client" as const }));
-    const state = runPass(rewritePass(), shareInputs(split({ module, weights, sources }, { reveal })));
+    const state = shareInputs(runPass(rewritePass(), split({ module, weights, sources }, { reveal })));
     const fed = new Map<ValueId, Tensor>([...inputs].map(([name, id]) => [id, exact.get(name)!]));
     const quantized = runPass(quantizePass({ calibration: calibrate(state, [fed]) }), state);
     const program = runPass(schedulePass, runPass(selectPass({ setting: "2pc-dealer" }), quantized));

@@ -58,7 +58,7 @@ export function requireOperands(protocol: Protocol, said: readonly Fixed[], oper
     if (operand.kind !== kindOfForm[form]) fail(`operand ${index} is ${operand.kind}, not ${kindOfForm[form]}`);
     const rows = held.shape[positionsAxis] ?? 0;
     const shape =
-      mayBeShorter(protocol, index) && rows <= (type.shape[positionsAxis] ?? 0)
+      mayBeShorter(protocol, index) && rows <= (type.shape[positionsAxis] ?? -1)
         ? type.shape.with(positionsAxis, rows)
         : type.shape;
     const inRing = !inOwnRing.has(form) || held.width === type.width;
