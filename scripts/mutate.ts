@@ -1,6 +1,7 @@
 // Wrong lines against the tests: npm run mutate -- --paths 'runtime/session/**' [--limit 60 --seed 1 --rule "guard dropped"]
-// Makes mutants of security-relevant lines, runs the nearest cheap tests over each, and prints what killed it. `--list`
-// prints the mutants without a run. Mutants exist in memory alone: no file is ever changed. Exit code 1: one survived.
+// Makes mutants of security-relevant lines, runs the nearest cheap tests over each, and prints what killed it. Mutants
+// exist in memory alone: no file is ever changed. `--list` prints them without a run; `--skip 20` leaves out the first
+// ones of the seed. Exit code 1: one survived.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -21,6 +22,7 @@ const { values: options } = parseArgs({
   options: {
     paths: { type: "string", multiple: true, default: defaultPaths },
     limit: { type: "string", default: "60" },
+    skip: { type: "string", default: "0" },
     seed: { type: "string", default: "1" },
     rule: { type: "string" },
     hops: { type: "string", default: "2" },
@@ -49,7 +51,7 @@ const files = [...new Set(options.paths.flatMap(filesOf))].filter((file) => !noS
 const all = files
   .flatMap((file) => mutantsOf(root, file))
   .filter(({ rule }) => options.rule === undefined || rule === options.rule);
-const drawn = shuffled(all, Number(options.seed));
+const drawn = shuffled(all, Number(options.seed)).slice(Number(options.skip));
 console.error(`${all.length} mutants of ${files.length} files`);
 if (options.list) for (const mutant of drawn.slice(0, Number(options.limit))) console.log(describe(mutant));
 else {

@@ -29,7 +29,11 @@ export function createTestRunner(root: string): TestRunner {
     worker = undefined;
   };
   process.once("exit", stop);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(signal, () => {
+      console.error(`ended by ${signal}`);
+      process.exit(130);
+    });
 
   const answer = (from: ChildProcess, seconds: number): Promise<TestReport> =>
     new Promise((resolve) => {

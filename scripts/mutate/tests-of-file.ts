@@ -10,7 +10,7 @@ const passesOn = (file: string): boolean => file.endsWith("/index.ts") || file.s
 const readsDisk = /^test\/(mutants\/mutants|architecture|package|docs|bench|examples|cli\/three)|signals\.test/;
 /** Minutes of whole models. What a session or a service does wrong, those of `end-to-end` that stay tell. */
 const slow =
-  /^test\/(cli|compiler\/(families|exporters|nets|student|audit\/(builds|non-interference|every-line))|end-to-end\/(?!services|three-parties|cache))/;
+  /^test\/(cli|compiler\/(families|exporters|nets|student|audit\/(builds|fuzz|non-interference|every-line))|end-to-end\/(?!services|three-parties|cache))/;
 
 export const sourceFiles = (root: string, folder: string): readonly string[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
@@ -36,8 +36,8 @@ export function importersByFile(root: string): ReadonlyMap<string, readonly stri
 }
 
 /**
- * The tests that reach a file, best first: those whose path has most of the file's own path, then those that import it
- * most directly. Doors and helpers of tests are no distance.
+ * The tests that reach a file, best first: those whose path has most of the file's own path, of them those of mutants,
+ * then those that import it most directly. Doors and helpers of tests are no distance.
  */
 export function testsOf(
   importers: ReadonlyMap<string, readonly string[]>,
@@ -58,7 +58,13 @@ export function testsOf(
   }
   return [...distance.keys()]
     .filter((each) => isTest(each) && !readsDisk.test(each) && !slow.test(each))
-    .sort((a, b) => shared(b, file) - shared(a, file) || distance.get(a)! - distance.get(b)! || a.localeCompare(b));
+    .sort(
+      (a, b) =>
+        shared(b, file) - shared(a, file) ||
+        Number(/mutants/.test(b)) - Number(/mutants/.test(a)) ||
+        distance.get(a)! - distance.get(b)! ||
+        a.localeCompare(b),
+    );
 }
 
 /** How many leading parts of its path a test shares with a file; the probes of mutants are tests of the runtime. */

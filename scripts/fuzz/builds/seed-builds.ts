@@ -1,5 +1,5 @@
 // Sound builds of small models: what edits begin with.
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { resolveModelOptions } from "../../../compiler/api/index.ts";
@@ -22,6 +22,7 @@ function compileSeeds(): readonly BuildFiles[] {
   const calibrate = join(folder, "samples.npz");
   const ones = { dtype: "float32" as const, tensor: { shape: [2, 4], data: new Float64Array(8).fill(1) } };
   writeFileSync(calibrate, writeNpz(new Map([["x", ones]])));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const common = { model, calibrate, reveal: { y: "client" as const } };
   return [
     { ...common, base, private: ["*"] },

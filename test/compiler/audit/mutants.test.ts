@@ -15,7 +15,7 @@ import { kept } from "./mutants/cache.ts";
 const build = goldenBuild();
 
 test("the golden build is sound: one value is opened, to the client", () => {
-  const { findings, opened, weights, parties, calls } = checkFlow(build);
+  const { findings, opened, weights, parties, calls, protocols } = checkFlow(build);
   expect(findings).toEqual([]);
   expect(opened).toEqual([{ value: "logits", tensor: "logits", to: "client", shape: [9], from: ["client", "server"] }]);
   expect(weights).toEqual({
@@ -24,6 +24,15 @@ test("the golden build is sound: one value is opened, to the client", () => {
   });
   expect(parties).toEqual(["client", "server", "dealer"]);
   expect(calls).toBe(19);
+  expect(protocols).toEqual({
+    fourierSilu: 1,
+    knownWeightMatmul: 3,
+    localTruncate: 4,
+    maskedMul: 1,
+    maskedOpen: 3,
+    oneWayReveal: 1,
+    seededShare: 1,
+  });
 });
 
 test("a party's folder is checked against its program.mir, and says what it does not show", () => {

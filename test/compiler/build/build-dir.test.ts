@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { checkBuild } from "../../../compiler/api/check.ts";
 import { loadParty } from "../../../compiler/build/load-party.ts";
 import { packWeights, unpackWeights, weightDigests } from "../../../compiler/build/pack-weights.ts";
+import { chosenAdapter } from "../../../compiler/build/party-build.ts";
 import { sha256 } from "../../../compiler/build/sha256.ts";
 import { version } from "../../../compiler/build/version.ts";
 import { canonicalJson, checkBuildFolder, stageBuild, writeBuild } from "../../../compiler/build/write-build.ts";
@@ -216,6 +217,17 @@ describe("loading a party", () => {
     expect(results[0]!.outputs.get("logits")!.shape).toEqual([9]);
   });
 
+  test("an adapter is chosen among those that are there, and there is no default", async () => {
+    writeBuild(dir, buildFiles());
+    expect(chosenAdapter(dir, undefined)).toBe(undefined);
+    expect(await codesOf(() => chosenAdapter(dir, "x"))).toEqual(["MRL0626"]);
+    const files = buildFiles();
+    files.set("server/adapter-x.safetensors", files.get("server/weights.safetensors")!);
+    writeBuild(dir, files);
+    expect(chosenAdapter(dir, "x")).toBe("x");
+    for (const other of [undefined, "y"]) expect(await codesOf(() => chosenAdapter(dir, other))).toEqual(["MRL0626"]);
+  });
+
   test("a party's folder has its module text", async () => {
     rmSync(join(dir, "client/program.mir"));
     expect(await codes("client")).toEqual(["MRL0613"]);
@@ -285,6 +297,8 @@ describe("loading a party", () => {
     expect(await codes("dealer")).toEqual(["MRL0616"]);
     change("client/program.js", (js) => js.replace('setting: "2pc-dealer"', 'setting: "2pc"'));
     expect(await codes("client")).toEqual(["MRL0616"]);
+    change("client/program.js", (js) => js.replace(/\bname: "[^"]*"/, "name: 7"));
+    expect(await codes("client")).toEqual(["MRL0614"]);
     change("client/program.js", (js) => `${js}}`);
     expect(await codes("client")).toEqual(["MRL0614"]);
     change("client/program.js", (js) => `${js.split("\n")[0]}\nexport const program = {};`);

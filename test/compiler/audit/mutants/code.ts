@@ -94,6 +94,23 @@ export const code: readonly Mutant[] = [
     codes: ["MRL0901"],
     of: inAll(swap("party, inputs, weights)", "party, inputs, weights, more)")),
   },
+  {
+    what: "a body that takes another tool",
+    codes: ["MRL0901"],
+    of: inAll(swap("local, parallel }", "local, parallel, weights }")),
+  },
+  { what: "a head with another name", codes: ["MRL0901"], of: client(swap("program of gated:", "program of other:")) },
+  { what: "a head with another setting", codes: ["MRL0901"], of: client(swap(": 2pc-dealer, ", ": 3pc, ")) },
+  {
+    what: "a head with another digest",
+    codes: ["MRL0901"],
+    of: client((text) => text.replace(/program\.mir \w{12}/, "program.mir 000000000000")),
+  },
+  {
+    what: "an output returned twice",
+    codes: ["MRL0901"],
+    of: inAll(swap("return { logits }", "return { logits, logits }")),
+  },
   { what: "text behind the end", codes: ["MRL0901"], of: only("server/program.js")((text) => `${text}leak();\n`) },
   {
     what: "TypeScript in JavaScript",

@@ -90,6 +90,15 @@ export const promises: readonly Mutant[] = [
       })),
   },
   {
+    what: "a promise twice",
+    codes: ["MRL0910"],
+    of: (files) =>
+      withManifest(files, ({ reveals, ...manifest }) => ({
+        ...manifest,
+        reveals: [...(reveals as object[]), ...(reveals as object[])],
+      })),
+  },
+  {
     what: "a promise to the server",
     codes: ["MRL0910"],
     of: (files) =>

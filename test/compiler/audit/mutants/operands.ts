@@ -26,6 +26,18 @@ export const operands: readonly Mutant[] = [
     of: inAll(swap("operands: [types.gate], result: types.gate_open", "operands: [types.gate], result: types.gate")),
   },
   {
+    what: "a call that nothing uses, under the type of another value",
+    codes: ["MRL0907"],
+    of: inAll((text) => {
+      const spec = "leak: { operands: [types.o], result: types.o_T, attrs: { perm: [1, 0] } }";
+      return [
+        swap("} satisfies Record<string, Spec>;", `  ${spec},\n} satisfies Record<string, Spec>;`),
+        swap("};\nconst inputTypes", `    ${spec},\n};\nconst inputTypes`),
+        swap("return { logits", "const leak = local.transpose(party, specs.leak, o);\nreturn { logits"),
+      ].reduce((changed, edit) => edit(changed), text);
+    }),
+  },
+  {
     what: "another function than program.mir says, in both",
     codes: ["MRL0909"],
     of: both(inAll(swapAll("fourierSilu", "fourierGelu")), inModule(swap("via fourier.silu", "via fourier.gelu"))),
