@@ -111,6 +111,7 @@ export const code: readonly Mutant[] = [
     codes: ["MRL0901"],
     of: inAll(swap("return { logits }", "return { logits, logits }")),
   },
+  { what: "a sign without a number", codes: ["MRL0901"], of: inAll(swap("attrs: { by: 12 }", "attrs: { by: - }")) },
   { what: "text behind the end", codes: ["MRL0901"], of: only("server/program.js")((text) => `${text}leak();\n`) },
   {
     what: "TypeScript in JavaScript",
