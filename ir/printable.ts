@@ -33,18 +33,11 @@ export function printableData<T>(data: T): T {
   return of(data) as T;
 }
 
-/** Bold and two colours, which our own tables and reports use. */
-const ownStyles = new RegExp(`(${String.fromCharCode(27)}\\[(?:1|22|31|32|39)m)`);
-
 /**
- * A whole output, text or JSON: no escape sequence but our own styles, no control character, no mark of direction. In
- * JSON the escapes are those of its strings, so that it reads back as the same data.
+ * A whole output, text or JSON: no escape sequence (our own outputs have no styles), no control character, no mark of
+ * direction. In JSON the escapes are those of its strings, so that it reads back as the same data.
  */
-export const terminalText = (text: string): string =>
-  text
-    .split(ownStyles)
-    .map((part, k) => (k % 2 === 1 ? part : part.replace(obeyed, escaped)))
-    .join("");
+export const terminalText = (text: string): string => text.replace(obeyed, escaped);
 
-/** A cell of a table: one line, in our own styles. */
+/** A cell of a table: one line. */
 export const cellText = (text: string): string => terminalText(text).replaceAll("\n", "\\u000a");

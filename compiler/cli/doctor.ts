@@ -1,4 +1,3 @@
-import color from "picocolors";
 import { examine, given } from "../api/index.ts";
 import { textTable } from "../report/text/index.ts";
 import type { HealthCheck } from "../services/index.ts";
@@ -23,7 +22,7 @@ async function doctor({ options }: Invocation): Promise<CommandResult> {
   const { machine, parties } = await examine(given(asked));
   const findings = [...machine, ...parties];
   const rows = findings.map(({ what, fine, warning, found, help }) => [
-    !fine ? color.red("FAILS") : warning ? color.yellow("warning") : color.green("ok"),
+    !fine ? "FAILS" : warning ? "warning" : "ok",
     what,
     found,
     help ?? "",

@@ -1,5 +1,4 @@
 import Table from "cli-table3";
-import color from "picocolors";
 import { cellText } from "../../../ir/printable.ts";
 
 /** Borders are spaces only: a table can be copied, and parsed by programs. */
@@ -27,10 +26,10 @@ export interface Column {
   readonly right?: true;
 }
 
-/** Formats rows under bold titles. */
+/** Formats rows under titles; plain text, which `inspect` puts into comments of a program. */
 export function textTable(columns: readonly Column[], rows: readonly (readonly (string | number)[])[]): string {
   const table = new Table({
-    head: columns.map(({ title }) => color.bold(title)),
+    head: columns.map(({ title }) => title),
     colAligns: columns.map(({ right }) => (right ? "right" : "left")),
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
     chars,
