@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
-import { errorBounds } from "../accuracy/index.ts";
+import { outputBounds } from "../accuracy/index.ts";
 import { type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
 import { costReport } from "../report/cost/index.ts";
@@ -27,7 +27,7 @@ export function isSmall(
 /**
  * Runs a build on calibration samples and compares its answers with float64. With our own arithmetic, an answer beyond
  * its declared error is refused, that of its own weights and that of the manifest, and so is one too far from float64 to
- * be of use; a preset has the errors of the system that it follows.
+ * be of use. An element that depends on a decision within its distance may be right by either outcome. A preset has the errors of the system that it follows.
  * @throws DiagnosticError MRL0508 for outputs beyond their declared errors, or far from float64
  */
 export async function verifyCompilation(
@@ -36,7 +36,7 @@ export async function verifyCompilation(
 ): Promise<readonly VerifiedOutput[]> {
   const runs = referenceRuns(verifiedSamples);
   const verified = await verifyBuild(folder, manifest, runs, ({ module, weights }, shared) =>
-    errorBounds(module, weights, shared),
+    outputBounds(module, weights, shared),
   );
   if (manifest.numerics === "marill") throwIfAny(verified.flatMap((output) => problemsOf(output, manifest, quality)));
   return verified;
@@ -48,8 +48,24 @@ function problemsOf(
   manifest: Manifest,
   quality: Compilation["quality"],
 ): readonly Diagnostic[] {
+  if (verified.differing) return otherIntegers(verified, manifest);
   const far = farFromFloat(verified, manifest, quality);
   return far.length > 0 ? far : beyondDeclared(verified, manifest);
+}
+
+/** An integer is right, or depends on a decision that may go either way. */
+function otherIntegers({ output, differing }: VerifiedOutput, { name, reveals }: Manifest): readonly Diagnostic[] {
+  // What the client computes of a revealed value has the errors of that value.
+  const isRevealed = reveals.some(({ tensor }) => tensor === output);
+  if (!isRevealed || differing!.count === 0) return [];
+  return [
+    {
+      code: "MRL0508",
+      message: `output "${output}": expected integers that differ from float64 only where a decision is within its distance, found ${differing!.count} of ${differing!.of} that differ elsewhere`,
+      at: name,
+      help: "compile with more fractional bits: --quality precise; --no-verify accepts the error",
+    },
+  ];
 }
 
 function farFromFloat(

@@ -8,8 +8,19 @@ import { hasInnerRange, type InnerRange } from "./inner-ranges.ts";
 import { largestMagnitude } from "./weight-bounds.ts";
 import { valuesThatStayPositive, type WidenOptions, widenRanges } from "./widen-ranges.ts";
 
-/** What a published integer bounds; the bound is 2 to the power of the integer. `error`: of an output, in its units. */
-export type PublishedKind = "error" | "weight" | "magnitude" | "least" | "score_bound" | "sum_lo" | "sum_hi";
+/**
+ * What a published integer bounds; the bound is 2 to the power of the integer. `error`: of an output, in its units.
+ * `distance`: how near to another decision an operand may go either way.
+ */
+export type PublishedKind =
+  | "error"
+  | "distance"
+  | "weight"
+  | "magnitude"
+  | "least"
+  | "score_bound"
+  | "sum_lo"
+  | "sum_hi";
 
 /** An integer that the provider publishes about its weights. */
 export interface PublishedBound {
@@ -30,6 +41,7 @@ export interface PublishedRanges {
  */
 const exponents: Readonly<Record<PublishedKind, Interval>> = {
   error: { lo: -64, hi: 63 },
+  distance: { lo: -64, hi: 63 },
   weight: { lo: -8, hi: 55 },
   magnitude: { lo: 0, hi: 63 },
   score_bound: { lo: 0, hi: 63 },
@@ -86,7 +98,14 @@ export function publishRanges(
 type Publish = (value: ValueId, bound: PublishedKind, number: number) => number;
 
 /** Bounds of which this rounds up; it rounds the others down. */
-const upper: ReadonlySet<PublishedKind> = new Set(["error", "weight", "magnitude", "score_bound", "sum_hi"]);
+const upper: ReadonlySet<PublishedKind> = new Set([
+  "error",
+  "distance",
+  "weight",
+  "magnitude",
+  "score_bound",
+  "sum_hi",
+]);
 
 /** What is published, in the order of publication. */
 export function createPublication(): { readonly publish: Publish; readonly published: readonly PublishedBound[] } {

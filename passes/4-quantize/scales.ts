@@ -9,6 +9,7 @@ import { usersOf } from "../../ir/uses.ts";
 import { formatOp, withOps } from "../graph.ts";
 import type { PassState } from "../pass.ts";
 import { formOf } from "./factor-forms.ts";
+import { integralValues } from "./integral.ts";
 import { checkFits, type ParamUse, unfitWeights } from "./param-forms.ts";
 import { isCombined, ruleOf, type ScaleOptions, type ScaleState, scaleAt, wantedOf } from "./scale-rules.ts";
 
@@ -166,7 +167,7 @@ function param(id: ValueId, form: ReturnType<typeof fx>, walk: ScaleState): Valu
 }
 
 /** Why the op has no fixed-point form here. */
-function refuse(op: Op, def: OpDef, { module }: ScaleState): Diagnostic | undefined {
+function refuse(op: Op, def: OpDef, { module, weights, integers }: ScaleState): Diagnostic | undefined {
   const { label } = module.values[op.result]!.type;
   if (label !== "shared" && op.name !== "reveal") {
     return {
@@ -184,8 +185,14 @@ function refuse(op: Op, def: OpDef, { module }: ScaleState): Diagnostic | undefi
     const isIndex = type.label === "public" || (op.name === "gather" && type.label === "client");
     return plain && op.name !== "share" && !(def.selectors?.includes(index) && isIndex);
   });
-  if (def.scales && unknown === undefined) return undefined;
-  const why = unknown === undefined ? "it has no fixed-point form" : `%${unknown} is neither shared nor a weight`;
+  const [x] = op.operands as [ValueId];
+  const rounds = op.name === "cast" && op.attrs.to === "i64" && !integralValues(module, weights, integers)(x);
+  if (def.scales && unknown === undefined && !rounds) return undefined;
+  const why = rounds
+    ? "it rounds, and no protocol does"
+    : unknown === undefined
+      ? "it has no fixed-point form"
+      : `%${unknown} is neither shared nor a weight`;
   return {
     code: "MRL0502",
     message: `expected an operator that is defined on secret values, found ${op.name} (${why})`,
