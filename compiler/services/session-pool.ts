@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { type Role, SessionError, sessionError } from "../../runtime/core/index.ts";
+import { threadModule } from "../build/index.ts";
 import { decodeFailure, encodeFailure } from "../run/index.ts";
 import type { Ask, FromThread, SessionChannels, SessionWork, ToThread, WorkSource } from "./session-work.ts";
 
@@ -54,7 +55,7 @@ export function createSessionPool(source: WorkSource, most: number): SessionPool
   let sessions = 0;
   let isClosing = false;
   const start = (): WorkerSlot => {
-    const worker = new Worker(new URL("./session-thread.js", import.meta.url), { workerData: source });
+    const worker = new Worker(threadModule("compiler/services/session-thread"), { workerData: source });
     const slot: WorkerSlot = { worker, sessions: new Map(), ready: new Map(), running: undefined };
     const die = (found: Error): void => {
       // A thread that the service itself ends is no fault.
