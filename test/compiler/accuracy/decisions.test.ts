@@ -50,7 +50,7 @@ beforeAll(async () => {
     model,
     base: model,
     private: ["fc.weight", "edge"],
-    reveal: { y: "client", z: "client" },
+    reveal: { y: "client", z: "client" } as const,
     calibrate,
   };
   compilation = (await loadCompiler()).compileModel(resolveModelOptions(options), { declare: true });
