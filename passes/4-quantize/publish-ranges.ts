@@ -5,6 +5,7 @@ import type { Interval } from "../../ir/type.ts";
 import type { PassState } from "../pass.ts";
 import type { Observation } from "./calibration-types.ts";
 import { hasInnerRange, type InnerRange } from "./inner-ranges.ts";
+import { leastElement, weightsThatStayPositive } from "./positive-weights.ts";
 import { largestMagnitude } from "./weight-bounds.ts";
 import { valuesThatStayPositive, type WidenOptions, widenRanges } from "./widen-ranges.ts";
 
@@ -124,6 +125,8 @@ export function createPublication(): { readonly publish: Publish; readonly publi
 export interface PublishedWeights {
   /** The power of two that each private weight stays below, by its param. */
   readonly bounds: ReadonlyMap<ValueId, number>;
+  /** The power of two that a weight which must stay positive does not fall below. */
+  readonly least: ReadonlyMap<ValueId, number>;
   readonly published: readonly PublishedBound[];
 }
 
@@ -137,12 +140,18 @@ export function publishWeights(
 ): PublishedWeights {
   const { publish, published } = createPublication();
   const bounds = new Map(given);
+  const least = new Map<ValueId, number>();
+  const positive = weightsThatStayPositive(module);
   for (const [id, name] of Object.entries(module.params)) {
     const weight = weights.get(name);
-    if (module.values[id]!.type.label !== "server" || given.has(id) || !weight || !hasData(weight)) continue;
-    bounds.set(id, publish(id, "weight", below * largestMagnitude(weight)));
+    if (module.values[id]!.type.label !== "server" || !weight || !hasData(weight)) continue;
+    if (!given.has(id)) bounds.set(id, publish(id, "weight", below * largestMagnitude(weight)));
+    if (!positive.has(id)) continue;
+    // One that is not positive publishes the least exponent, which bounds nothing.
+    const most = publish(id, "least", Math.max(0, leastElement(weight)));
+    if (most > 2 ** exponents.least.lo) least.set(id, most);
   }
-  return { bounds, published };
+  return { bounds, least, published };
 }
 
 /** Scores have both signs and take the margin like a value; sums of squares take its square. */

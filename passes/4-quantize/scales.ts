@@ -10,7 +10,7 @@ import { formatOp, withOps } from "../graph.ts";
 import type { PassState } from "../pass.ts";
 import { formOf } from "./factor-forms.ts";
 import { integralValues } from "./integral.ts";
-import { checkFits, type ParamUse, unfitWeights } from "./param-forms.ts";
+import { checkFits, checkPositive, type ParamUse, unfitWeights } from "./param-forms.ts";
 import { isCombined, ruleOf, type ScaleOptions, type ScaleState, scaleAt, wantedOf } from "./scale-rules.ts";
 
 /** One bit beyond the range: rounding may exceed its end. */
@@ -162,6 +162,8 @@ function param(id: ValueId, form: ReturnType<typeof fx>, walk: ScaleState): Valu
   walk.values[name] = { type: { ...module.values[id]!.type, element: form }, range };
   const unfit = isServer ? checkFits(weight, weights.get(weight)!, form) : undefined;
   if (unfit) walk.unfit.push(unfit);
+  const small = isServer ? checkPositive(weight, weights.get(weight)!, range) : undefined;
+  if (small) walk.problems.push(small);
   walk.made.set(key, name);
   return name;
 }
