@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import sortedUniq from "lodash-es/sortedUniq.js";
-import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module, Stage, ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
@@ -8,12 +8,13 @@ import type { Preset } from "../../passes/3-approximate/index.ts";
 import { type Calibration, type WrapEstimate, withCachedRanges } from "../../passes/4-quantize/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
-import { declaredErrors, publishedErrors } from "../accuracy/index.ts";
+import { declaredErrors, isUseful, publishedErrors } from "../accuracy/index.ts";
 import { checkFlow } from "../audit/index.ts";
 import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
 import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } from "../load/index.ts";
 import { adapterWeights } from "./adapter-choices.ts";
+import { advisingOptions } from "./advise-options.ts";
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { choosePrecision } from "./choose-precision.ts";
@@ -55,15 +56,38 @@ export interface Compilation {
  */
 export function compileModel(options: ResolvedOptions, how: CompileMode = {}): Compilation {
   const loaded = loadModel(options, how);
-  return explainingOwnership(loaded, () => compileLoaded(loaded, options, how));
+  return advisingOptions(
+    options,
+    () => explainingOwnership(loaded, () => compileLoaded(loaded, options, how).compilation),
+    (tried) => isCompiled(() => compileLoaded(loaded, tried, { ...how, declare: false }).isUseful()),
+  );
 }
+
+/** Whether a compilation that is only tried succeeds. */
+function isCompiled(attempt: () => boolean): boolean {
+  try {
+    return attempt();
+  } catch (error) {
+    if (error instanceof DiagnosticError) return false;
+    throw error;
+  }
+}
+
+interface Compiled {
+  readonly compilation: Compilation;
+  /** Whether the first calibration inputs have answers of use. */
+  readonly isUseful: () => boolean;
+}
+
+/** Inputs on which options that are only tried must have answers of use. */
+const triedRuns = 2;
 
 interface CompileMode extends Pick<ImportMode, "fuse"> {
   /** Whether the manifest declares the errors of outputs, for which the interpreter runs about ten times. */
   readonly declare?: boolean;
 }
 
-function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = false }: CompileMode): Compilation {
+function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = false }: CompileMode): Compiled {
   const secure = splitSecurePart(loaded, given);
   const samples = readCalibrationSamples(loaded, given);
   const found = measureRanges(loaded, secure, samples, given);
@@ -81,17 +105,18 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   const publicRuns = { weights, inputs: found.publicInputs, untrained: loaded.surrogate.initial.length > 0 };
   // Where the provider publishes bounds of its weights, it publishes errors alike.
   const publishes = (published ?? []).length > 0;
-  const privateRuns = () => ({
+  const privateRuns = (limit: number) => ({
     revealed: state.module.outputs.filter(
       (id) => id !== state.guard?.value && state.module.values[id]!.type.label !== "shared",
     ),
     weights: secure.private.weights,
-    inputs: found.privateInputs,
-    exact: referenceRuns(loaded, samples, found.privateInputs.length).map(({ outputs }) => byRevealed(state, outputs)),
+    inputs: found.privateInputs.slice(0, limit),
+    exact: referenceRuns(loaded, samples, limit).map(({ outputs }) => byRevealed(state, outputs)),
   });
   // The approximations of a preset are no part of what the interpreter compares with.
   const declares = declare && !target.preset;
-  const ofPrivate = declares && publishes ? publishedErrors(state.module, privateRuns()) : undefined;
+  const ofPrivate =
+    declares && publishes ? publishedErrors(state.module, privateRuns(found.privateInputs.length)) : undefined;
   const ofPublic = declares && !publishes ? declaredErrors(state.module, publicRuns) : undefined;
   const { manifest, files } = buildFiles({
     loaded,
@@ -109,7 +134,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   });
   auditFiles(files);
   const decode = decoding.program ?? decoding.reason;
-  return {
+  const compilation: Compilation = {
     manifest,
     module: state.module,
     plan,
@@ -122,6 +147,13 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     ranges: rangesText(secure.public, found, manifest),
     stages: recordStages(loaded, secure, passes, state.module, target.preset),
     files,
+  };
+  return {
+    compilation,
+    isUseful: () => {
+      const { weights: own, inputs, exact } = privateRuns(triedRuns);
+      return isUseful(state.module, own, inputs, exact);
+    },
   };
 }
 
