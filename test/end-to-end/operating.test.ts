@@ -178,6 +178,7 @@ test("metrics count what the log says", async () => {
   expect(text).toMatch(/marillc_certificate_expires_seconds 1\.\d+e\+?9|marillc_certificate_expires_seconds \d{10}/);
   expect((await fetch(`${base}/other`)).status).toBe(404);
   expect((await fetch(`${base}/healthz`, { method: "POST" })).status).toBe(405);
+  expect((await fetch(`${base}/healthz`, { method: "HEAD" })).status).toBe(200);
 });
 
 test("doctor leaves no line in another party's log, with an identity and without", async () => {
