@@ -28,7 +28,7 @@ const { values: options } = parseArgs({
     at: { type: "string", multiple: true },
     hops: { type: "string", default: "2" },
     tests: { type: "string", default: "8" },
-    "test-seconds": { type: "string", default: "30" },
+    "test-seconds": { type: "string", default: "60" },
     list: { type: "boolean", default: false },
   },
   allowPositionals: true,

@@ -7,6 +7,8 @@ import { acceptInvite, createOwnKey, inviteParty, revokeParty, trustParty } from
 import type { Service, ServiceOptions } from "../../compiler/api/running-service.ts";
 import { deal, query, serve } from "../../compiler/api/services.ts";
 import { loadPartyBuild } from "../../compiler/build/party-build.ts";
+import type { CommandIo } from "../../compiler/cli/command.ts";
+import { runCommandLine } from "../../compiler/cli/command-line.ts";
 import { readIdentity } from "../../compiler/keys/read-identity.ts";
 import { checkInputs, readInputFiles } from "../../compiler/run/input-files.ts";
 import { examineParty } from "../../compiler/services/doctor-checks.ts";
@@ -153,6 +155,29 @@ test("a party that is revoked is gone after a reload, its open sessions too, and
   rmSync(at("keys/server/peers"), { recursive: true });
   await expect(parties.server.reload()).rejects.toThrow("MRL0731");
   await ask(parties, "alice");
+});
+
+test("SIGHUP makes the command read the folder again, and ends nothing", async () => {
+  const [out, err, taken]: string[][] = [[], [], []];
+  let hangUp = (): void => {};
+  let interrupt = (): void => {};
+  const interrupted = new Promise<void>((resolve) => {
+    interrupt = resolve;
+  });
+  const io: CommandIo = {
+    ...{ out: (text) => void out!.push(text), err: (text) => void err!.push(text), isTerminal: false },
+    ...{ environment: {}, interrupted, beforeSignal: () => () => {} },
+    onHangup: (work) => {
+      hangUp = work;
+      return () => void taken!.push("back");
+    },
+  };
+  const ended = runCommandLine(["deal", "--listen", listen, "--identity", at("keys/dealer")], io);
+  await eventually(() => out!.join("").includes("listening"));
+  hangUp();
+  await eventually(() => /info {2}reloaded/.test(err!.join("")));
+  interrupt();
+  expect([await ended, taken]).toEqual([0, ["back"]]);
 });
 
 test("metrics count what the log says", async () => {
