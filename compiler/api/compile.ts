@@ -4,7 +4,7 @@ import type { OnnxComparison, VerifiedOutput } from "../run/index.ts";
 import { writeWholeFile } from "../tensors/files/index.ts";
 import { checkOptions, type Fields, flag, required, text } from "./fields.ts";
 import { prepareOutput } from "./inputs.ts";
-import { type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
+import { hasPrecision, type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
 import { type Guardian, unguarded, verifyStaged } from "./verify.ts";
 
 /** A dynamic import: emitting programs loads TypeScript, which other commands do not need. */
@@ -82,7 +82,7 @@ export async function compileGuarded(given: CompileOptions, guardian: Guardian):
   const compilation = compileModel(options, { declare: true });
   const { manifest, files, decode, clientDecode, omittedOutputs } = compilation;
   const staged = stageBuild(output, files);
-  const verification = await verifyStaged(staged, compilation, { verify, guardian });
+  const verification = await verifyStaged(staged, compilation, { verify, guardian, byHand: hasPrecision(model) });
   staged.commit();
   if (writeRanges !== undefined) writeWholeFile(writeRanges, new TextEncoder().encode(compilation.ranges));
   const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);

@@ -49,6 +49,7 @@ export interface Verification {
 export async function verifyCompilation(
   folder: string,
   { manifest, referenceRuns, fileRuns, quality }: Verifiable,
+  byHand = false,
 ): Promise<Verification> {
   const runs = referenceRuns(verifiedSamples);
   const onnxRuntime = await compareWithOnnx(fileRuns(runs));
@@ -58,7 +59,7 @@ export async function verifyCompilation(
   const ofArithmetic = manifest.numerics === "marill" ? verified : [];
   throwIfAny([
     ...otherThanOnnx(verified, onnxRuntime, manifest),
-    ...ofArithmetic.flatMap((output) => problemsOf(output, manifest, quality)),
+    ...ofArithmetic.flatMap((output) => problemsOf(output, manifest, quality, byHand)),
   ]);
   return { verified, onnxRuntime };
 }
@@ -95,19 +96,21 @@ function problemsOf(
   verified: VerifiedOutput,
   manifest: Manifest,
   quality: Compilation["quality"],
+  byHand: boolean,
 ): readonly Diagnostic[] {
-  const far = farFromFloat(verified, manifest, quality);
-  return far.length > 0 ? far : beyondDeclared(verified, manifest);
+  const far = farFromFloat(verified, manifest, quality, byHand);
+  return far.length > 0 ? far : beyondDeclared(verified, manifest, byHand);
 }
 
 function farFromFloat(
   verified: VerifiedOutput,
   { name }: Manifest,
   quality: Compilation["quality"],
+  byHand: boolean,
 ): readonly Diagnostic[] {
   if (nearnessOf(verified) !== "useless") return [];
   const { output, secureError, largest } = verified;
-  const finer = quality === "precise" ? "" : "compile with --quality precise; where that is not enough, ";
+  const finer = quality === "precise" && !byHand ? "" : `${moreBits(byHand)}; where that is not enough, `;
   return [
     {
       code: "MRL0508",
@@ -119,7 +122,11 @@ function farFromFloat(
   ];
 }
 
-function beyondDeclared(verified: VerifiedOutput, { name }: Manifest): readonly Diagnostic[] {
+/** Bits by hand override those of any quality. */
+const moreBits = (byHand: boolean): string =>
+  byHand ? "compile with --quality precise, and without --precision" : "compile with --quality precise";
+
+function beyondDeclared(verified: VerifiedOutput, { name }: Manifest, byHand: boolean): readonly Diagnostic[] {
   const { output, secureError, declared = Infinity, published = Infinity, largest } = verified;
   const [bound, whose, instead] =
     published < declared
@@ -128,7 +135,7 @@ function beyondDeclared(verified: VerifiedOutput, { name }: Manifest): readonly 
           " that the manifest declares",
           "give a public --base, whose weights pass errors on as these do, or declare the error from private weights with --publish-ranges",
         ]
-      : [declared, "", "compile with more fractional bits: --quality precise"];
+      : [declared, "", moreBits(byHand)];
   if (secureError <= bound) return [];
   return [
     {
@@ -148,18 +155,20 @@ export interface VerifyStagedOptions {
   /** Default: for small models. */
   readonly verify: boolean | undefined;
   readonly guardian: Guardian;
+  /** Whether fractional bits are given by hand: then no quality changes them. */
+  readonly byHand?: boolean;
 }
 
 /** Verifies a build before it replaces an earlier one, if that is wanted and there are samples: a failure discards it. */
 export async function verifyStaged(
   { folder, discard }: Pick<StagedBuild, "folder" | "discard">,
   compilation: Compilation,
-  { verify, guardian }: VerifyStagedOptions,
+  { verify, guardian, byHand }: VerifyStagedOptions,
 ): Promise<Verification | undefined> {
   if (!isVerified(compilation, verify)) return undefined;
   const forget = guardian(discard);
   try {
-    return await verifyCompilation(folder, compilation);
+    return await verifyCompilation(folder, compilation, byHand);
   } catch (error) {
     discard();
     throw error;

@@ -45,8 +45,13 @@ const roundingPart = 2 ** -14;
 /** How much more than the rounding of each result their intermediate results may lose. */
 const roundingRoom = 64;
 
-/** Runs the model's file in ONNX Runtime, which shares nothing with our import, and compares. */
+/**
+ * Runs the model's file in ONNX Runtime, which shares nothing with our import, and compares.
+ * @throws DiagnosticError MRL0815
+ */
 export async function compareWithOnnx(imported: ImportedRuns): Promise<OnnxComparison> {
+  // Outside of the guard below: a build that was asked for by name, and is not there, is the user's to correct.
+  await runtimeInfo();
   try {
     const session = await openOnnxSession(imported.file);
     try {
