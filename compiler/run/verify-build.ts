@@ -24,7 +24,7 @@ export interface VerifiedOutput {
 }
 
 /** Parts of the largest value that an answer may be off: those of the quality `balanced`, and the most that is of use. */
-const nearPart = 2 ** -9;
+export const nearPart = 2 ** -9;
 const usefulPart = 2 ** -5;
 
 /** An output below has few bits in absolute terms, whatever its model: it may be one that only its neighbours dwarf. */
