@@ -2,7 +2,7 @@ import { interpret, interpretRaw, toReal } from "../../ir/interpret.ts";
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { opDef } from "../../ir/registry.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
-import { isFixed, sizeOf, type TensorType } from "../../ir/type.ts";
+import { type Interval, isFixed, sizeOf, type TensorType } from "../../ir/type.ts";
 import { usersOf } from "../../ir/uses.ts";
 import { type Observation, observe, type RunObservation } from "../../passes/4-quantize/index.ts";
 import { specOf } from "../../passes/5-select/index.ts";
@@ -87,12 +87,13 @@ export function measureErrors(
       const move = isMade ? ulpNoise(ulps.get(id) ?? 0, lowEnds.unitsOf(op, seen)) : rounded;
       if (!move) return raw;
       const shared = isMade && together ? Math.sign(next()) * systematicPart : undefined;
-      const isWithin = within(module, id);
-      const moveWithin = (x: number): number => {
-        const moved = move(x, shared ?? next());
-        return isWithin(moved) ? moved : x;
-      };
-      return { shape: raw.shape, data: raw.data.map(moveWithin) };
+      const { lo, hi } = boundsOfIntegers(module, id);
+      const data = new Float64Array(raw.data.length);
+      for (let i = 0; i < data.length; i++) {
+        const moved = move(raw.data[i]!, shared ?? next());
+        data[i] = moved >= lo && moved <= hi ? moved : raw.data[i]!;
+      }
+      return { shape: raw.shape, data };
     };
     const moved = interpretRaw(roomy, weights, inputs, {
       adjust: (id, raw, op) => decisions.hold(id, lowEnds.admit(id, disturb(id, raw, op)), op, factor),
@@ -100,8 +101,9 @@ export function measureErrors(
     for (const [id, { data }] of exact) {
       // What stays shared is in integers.
       const other = toReal(moved.get(id)!, typeOf(module, id).element).data;
-      const most = data.reduce((worst, x, at) => Math.max(worst, factor * Math.abs(x - other[at]!)), 0);
-      bounds.set(id, Math.max(bounds.get(id) ?? 0, most));
+      let most = bounds.get(id) ?? 0;
+      for (let at = 0; at < data.length; at++) most = Math.max(most, factor * Math.abs(data[at]! - other[at]!));
+      bounds.set(id, most);
     }
   }
   return { bounds, distances: decisions.distances };
@@ -146,11 +148,10 @@ function exactParams(module: Module, weights: WeightStore): (id: ValueId) => boo
   };
 }
 
-/** Whether a residue is within the bounds of a value without fractional bits: a truth value stays one. */
-function within({ values }: Module, id: ValueId): (raw: number) => boolean {
+/** Bounds of a value without fractional bits: a truth value stays one. */
+function boundsOfIntegers({ values }: Module, id: ValueId): Interval {
   const { range, type } = values[id]!;
-  if (!range || !isFixed(type.element) || type.element.scale !== 0) return () => true;
-  return (raw) => raw >= range.lo && raw <= range.hi;
+  return range && isFixed(type.element) && type.element.scale === 0 ? range : { lo: -Infinity, hi: Infinity };
 }
 
 /** A truncation that equals the interpreter's still drops a part of a unit of the real number. */

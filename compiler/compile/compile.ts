@@ -19,6 +19,7 @@ import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { choosePrecision } from "./choose-precision.ts";
 import { explainingOwnership } from "./explain-ownership.ts";
+import { type FileRuns, fileRuns } from "./file-runs.ts";
 import { measureRanges } from "./measure-ranges.ts";
 import { rangesText } from "./ranges-file.ts";
 import { type ReferenceRun, referenceRuns } from "./reference-runs.ts";
@@ -39,6 +40,8 @@ export interface Compilation {
   readonly clientDecode?: ClientDecodeGraphs | Diagnostic;
   /** The first calibration samples, at most `limit`, with the model's answers in float64. */
   readonly referenceRuns: (limit: number) => readonly ReferenceRun[];
+  /** The same answers of the model's file alone, to compare with those of ONNX Runtime. */
+  readonly fileRuns: (runs: readonly ReferenceRun[]) => FileRuns;
   /** How likely a query wraps with the private weights: for the provider alone, no build contains it. */
   readonly wrap?: WrapEstimate;
   /** The bounds of every shared value, as `--ranges` reads them. */
@@ -143,6 +146,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     ...(decode && { decode }),
     ...(clientDecode && { clientDecode }),
     referenceRuns: (limit) => referenceRuns(loaded, samples, limit),
+    fileRuns: (runs) => fileRuns(loaded, options, runs),
     ...(wrap && { wrap: wrap.private }),
     ranges: rangesText(secure.public, found, manifest),
     stages: recordStages(loaded, secure, passes, state.module, target.preset),

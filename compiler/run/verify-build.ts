@@ -30,7 +30,7 @@ export interface VerifiedOutput {
 }
 
 /** Part of the largest value that an answer of the quality `balanced` may be off. */
-const nearPart = 2 ** -9;
+export const nearPart = 2 ** -9;
 
 /** How near the answers of a build are to float64. */
 export function nearnessOf({

@@ -160,6 +160,19 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         description:
           "errors of each output against float64 on calibration samples, of the private weights; published: what the manifest declares; undecided: elements that depend on a decision within its distance, which are held to both outcomes",
       },
+      onnxRuntime: {
+        ...object(
+          {},
+          {
+            runtime: object({ name: text, version: text }),
+            withoutAdapter: flag,
+            outputs: list(object({ output: text, difference: number, allowed: number })),
+            unavailable: text,
+          },
+        ),
+        description:
+          "what ONNX Runtime answers from the model's file against float64; allowed: what rounding to float32 explains; unavailable: why it was not compared",
+      },
     },
   ),
   cost: document(

@@ -1,26 +1,47 @@
 import type { Manifest } from "../../build/index.ts";
-import { declaresNothing, nearnessOf, type VerifiedOutput } from "../../run/index.ts";
+import {
+  declaresNothing,
+  type ImportDifference,
+  nearnessOf,
+  type OnnxComparison,
+  type VerifiedOutput,
+} from "../../run/index.ts";
 import { textTable } from "./text-table.ts";
 
 /** What `compile` prints of a verified build; empty if it was not verified. */
-export function verifiedText(verified: readonly VerifiedOutput[] | undefined): string {
+export function verifiedText(verified: readonly VerifiedOutput[] | undefined, onnxRuntime?: OnnxComparison): string {
   if (!verified || verified.length === 0) return "";
+  const compared = onnxRuntime && "outputs" in onnxRuntime ? onnxRuntime.outputs : [];
   const short = (x: number | undefined): string => (x === undefined ? "" : x.toPrecision(2));
-  const rows = verified.map(({ output, largest, differing, ...errors }) =>
-    differing
-      ? [output, short(largest), `${differing.count} of ${differing.of} differ`, "", "", ""]
-      : [
-          ...[output, short(largest), short(errors.secureError), short(errors.relativeError)],
-          ...[short(errors.plainError), short(errors.declared)],
-        ],
-  );
-  const numbers = ["largest value", "secure error", "relative", "plain error", "declared"].map((title) => ({
-    title,
-    right: true as const,
-  }));
-  const warnings = verified.flatMap(warningsOf).map((line) => `warning: ${line}\n`);
-  return `\n${textTable([{ title: "output, against float64" }, ...numbers], rows)}${warnings.join("")}`;
+  const rows = verified.map(({ output, largest, differing, ...errors }) => [
+    ...[output, short(largest)],
+    ...(differing
+      ? [`${differing.count} of ${differing.of} differ`, "", ""]
+      : [short(errors.secureError), short(errors.relativeError), short(errors.plainError)]),
+    ...[short(errors.declared), short(compared.find((each) => each.output === output)?.difference)],
+  ]);
+  const titles = ["largest value", "secure error", "relative", "plain error", "declared", "ONNX Runtime's error"];
+  const numbers = titles.map((title) => ({ title, right: true as const }));
+  const warnings = [...verified.flatMap(warningsOf), ...compared.flatMap(otherThanOnnx)];
+  const lines = [...(onnxRuntime ? [comparisonText(onnxRuntime)] : []), ...warnings.map((line) => `warning: ${line}`)];
+  return `\n${textTable([{ title: "output, against float64" }, ...numbers], rows)}${lines.map((line) => `${line}\n`).join("")}`;
 }
+
+function comparisonText(comparison: OnnxComparison): string {
+  if ("unavailable" in comparison) return `not compared with ONNX Runtime: ${comparison.unavailable}`;
+  const { runtime, withoutAdapter, outputs } = comparison;
+  const rest = outputs.length === 0 ? ", which gives none of these outputs as a tensor" : "";
+  const what = withoutAdapter ? " of the model without its adapter" : "";
+  return `float64${what} compared with ONNX Runtime ${runtime.version} (${runtime.name})${rest}`;
+}
+
+/** A difference that is too small to refuse, and larger than the rounding of ONNX Runtime. */
+const otherThanOnnx = ({ output, difference, allowed }: ImportDifference): readonly string[] =>
+  difference <= allowed
+    ? []
+    : [
+        `${output} in float64 is ${difference.toPrecision(2)} from ONNX Runtime's answer, where rounding to float32 explains ${allowed.toPrecision(2)}: please report it with the model`,
+      ];
 
 /** What the numbers of a row mean to a reader who does not compare them. */
 function warningsOf({ output, largest, relativeError = 0, declared = 0, ...more }: VerifiedOutput): readonly string[] {
