@@ -132,6 +132,17 @@ function computeFixed(
   return toRaw(def.evaluate(reals, attrs), scale);
 }
 
+/**
+ * Whether a residue stands for a value that its ring does not hold. A narrow whose result has tighter bounds than its
+ * operand is followed by a product or a sum that brings the result back into the ring, for which the residue is enough;
+ * the interpreter goes on with the whole value, whose result is the same. An opened value was checked before.
+ */
+function isResidue({ values }: Module, { name, operands, result }: Op): boolean {
+  const [whole, cut] = [values[operands[0]!]?.range, values[result]?.range];
+  if (name === "open") return true;
+  return name === "narrow" && whole !== undefined && cut !== undefined && (cut.lo > whole.lo || cut.hi < whole.hi);
+}
+
 function compute(module: Module, op: Op, raw: readonly Tensor[], options: InterpretOptions): Tensor {
   const def = opDef(op.name);
   const attrs = withDefaults(def, op.attrs);
@@ -143,6 +154,7 @@ function compute(module: Module, op: Op, raw: readonly Tensor[], options: Interp
     const result = counted
       ? computeFixed(def, attrs, raw, elements, element.scale)
       : toRaw(def.evaluate(raw, attrs), element.scale);
+    if (isResidue(module, op)) return result;
     const range = module.values[op.operands[0]!]?.range;
     const fractionBits =
       (op.name === "narrow" || op.name === "open") && element.scale === 0 && range !== undefined && range.lo >= 0;

@@ -1,11 +1,12 @@
 import { basename } from "node:path";
+import isEqual from "lodash-es/isEqual.js";
 import sortedUniq from "lodash-es/sortedUniq.js";
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module, Stage, ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
 import type { Preset } from "../../passes/3-approximate/index.ts";
-import { type Calibration, type WrapEstimate, withCachedRanges } from "../../passes/4-quantize/index.ts";
+import { type Calibration, precisionsOf, type WrapEstimate, withCachedRanges } from "../../passes/4-quantize/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
 import { declaredErrors, isUseful, publishedErrors } from "../accuracy/index.ts";
@@ -38,6 +39,8 @@ export interface Compilation {
   readonly decode?: DecodeProgram | Diagnostic;
   /** The client's own layers position by position, or the reason why it computes them over the full context. */
   readonly clientDecode?: ClientDecodeGraphs | Diagnostic;
+  /** Whether `--quality precise` without bits by hand compiles and has answers of use; false where this is that. */
+  readonly finerIsUseful: () => boolean;
   /** The first calibration samples, at most `limit`, with the model's answers in float64. */
   readonly referenceRuns: (limit: number) => readonly ReferenceRun[];
   /** The same answers of the model's file alone, to compare with those of ONNX Runtime. */
@@ -59,10 +62,15 @@ export interface Compilation {
  */
 export function compileModel(options: ResolvedOptions, how: CompileMode = {}): Compilation {
   const loaded = loadModel(options, how);
+  const works = (tried: ResolvedOptions): boolean =>
+    isCompiled(() => compileLoaded(loaded, tried, { ...how, declare: false }).isUseful());
   return advisingOptions(
     options,
-    () => explainingOwnership(loaded, () => compileLoaded(loaded, options, how).compilation),
-    (tried) => isCompiled(() => compileLoaded(loaded, tried, { ...how, declare: false }).isUseful()),
+    () => {
+      const { compilation } = explainingOwnership(loaded, () => compileLoaded(loaded, options, how));
+      return { ...compilation, finerIsUseful: () => !isPrecise(options) && works(withPrecision(options)) };
+    },
+    works,
   );
 }
 
@@ -76,8 +84,15 @@ function isCompiled(attempt: () => boolean): boolean {
   }
 }
 
+const precise = precisionsOf("precise");
+const isPrecise = ({ target: { precisions } }: ResolvedOptions): boolean => isEqual(precisions, precise);
+const withPrecision = (options: ResolvedOptions): ResolvedOptions => ({
+  ...options,
+  target: { ...options.target, quality: "precise", precisions: precise, precision: precise[0]! },
+});
+
 interface Compiled {
-  readonly compilation: Compilation;
+  readonly compilation: Omit<Compilation, "finerIsUseful">;
   /** Whether the first calibration inputs have answers of use. */
   readonly isUseful: () => boolean;
 }
@@ -137,7 +152,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   });
   auditFiles(files);
   const decode = decoding.program ?? decoding.reason;
-  const compilation: Compilation = {
+  const compilation: Omit<Compilation, "finerIsUseful"> = {
     manifest,
     module: state.module,
     plan,
