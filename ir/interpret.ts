@@ -58,8 +58,19 @@ export function evaluateOp(name: string, operands: readonly Tensor[], attrs: Att
   return element?.kind === "i64" ? { shape: result.shape, data: result.data.map(Math.trunc) } : result;
 }
 
+const widerRange =
+  "calibrate on inputs of larger magnitude (--calibrate): the range of this value, or its ring, is too small";
+const widerWeight = "bound the weights by their own powers of two: run `marillc compile` with --publish-ranges";
+
 /** `counted`: readers take the residue as unsigned, as they do ranks and indices, so it may use the sign bit. */
-function checkRing(raw: Tensor, element: Element, what: string, at: string, counted = false): Tensor {
+function checkRing(
+  raw: Tensor,
+  element: Element,
+  what: string,
+  at: string,
+  counted = false,
+  help = widerRange,
+): Tensor {
   if (!isFixed(element)) return raw;
   // The ring of width 1 holds 0 and 1, all others are signed.
   const least = isBit(element) ? 0 : -Math.min(2 ** (element.width - 1), exactLimit);
@@ -82,7 +93,7 @@ function checkRing(raw: Tensor, element: Element, what: string, at: string, coun
     message: `${what}: value leaves its ring: fx${element.width}.${element.scale} holds ${least * unit} to ${(limit - 1) * unit}, found ${found}`,
     at,
     because: [`${count} of ${raw.data.length} elements`],
-    help: "calibrate on inputs of larger magnitude (--calibrate): the range of this value, or its ring, is too small",
+    help,
   });
 }
 
@@ -93,7 +104,10 @@ function admit(found: Tensor | undefined, type: TensorType, at: string, options:
     const message = `expected a tensor of shape [${type.shape.join(", ")}], found [${found.shape.join(", ")}]`;
     return fail({ code: "MRL0392", message, at });
   }
-  if (isFixed(type.element)) return checkRing(toRaw(found, type.element.scale), type.element, "quantize", at);
+  if (isFixed(type.element)) {
+    const help = at.startsWith("param") ? widerWeight : widerRange;
+    return checkRing(toRaw(found, type.element.scale), type.element, "quantize", at, false, help);
+  }
   return roundToElement(found, type.element, options);
 }
 

@@ -51,10 +51,19 @@ const withoutRanges: Routes = (_, options) => {
       ];
 };
 
+/** The settings have different protocols. */
+const otherSetting: Routes = (_, options) => {
+  const setting = options.target.setting === "3pc" ? "2pc-dealer" : "3pc";
+  return options.target.preset === undefined
+    ? [{ option: `--setting ${setting}`, options: { ...options, target: { ...options.target, setting } } }]
+    : [];
+};
+
 /** Routes by code, in groups: of each group the first that works is told. */
 const routes: Readonly<Record<string, readonly Routes[]>> = {
   MRL0504: [fewerWeightBits, withoutRanges, published],
-  MRL0521: [fewerActivationBits, published],
+  MRL0520: [otherSetting],
+  MRL0521: [fewerActivationBits, otherSetting, published],
   MRL0522: [fewerActivationBits, published],
   [tooWideCode]: [fewerActivationBits, published],
 };

@@ -17,6 +17,7 @@ import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/
 import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
 import { constantDigests } from "../onnx/weights/index.ts";
 import { shortType } from "../tensors/index.ts";
+import { halfPrecisionCaveats } from "./half-precision.ts";
 import type { MeasuredRanges } from "./measure-ranges.ts";
 import { passedCaveats, sharedInputsOf, sharedOutputsOf } from "./shared-values.ts";
 
@@ -88,12 +89,13 @@ const identitySection = ({ options: { target }, state }: BuildInputs) => ({
 });
 
 const caveatsOf = (
-  { options, state, plan, decode, published }: BuildInputs,
+  { loaded, options, state, plan, decode, published }: BuildInputs,
   inexact: Manifest["inexact"],
 ): Manifest["caveats"] => {
   const { tails } = state.client;
   return [
     ...roundingCaveats(options.target.truncation, inexact),
+    ...halfPrecisionCaveats(loaded.model),
     "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
     ...(state.server
       ? [
