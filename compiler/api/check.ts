@@ -15,7 +15,7 @@ import { loadCompiler } from "./compile.ts";
 import { refuseFile, usage } from "./errors.ts";
 import { callback, checkOptions, type Fields, flag, required, text } from "./fields.ts";
 import { withHelp } from "./help.ts";
-import { type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
+import { hasPrecision, type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
 import { type Guardian, unguarded, type VerifyStagedOptions, verifyUnwritten } from "./verify.ts";
 
 /** Operators of one kind in a model. */
@@ -81,7 +81,7 @@ export async function checkGuarded(given: CheckOptions, guardian: Guardian): Pro
   const { blockers, operators, left } = await blockersOf(
     compile,
     model,
-    scope === "compilation" && { verify, guardian },
+    scope === "compilation" && { verify, guardian, byHand: hasPrecision(options) },
   );
   if (out !== undefined) {
     writeAnnotated(out, compile, model, blockers, operators);

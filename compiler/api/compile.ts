@@ -1,10 +1,10 @@
 import { checkBuildFolder, type Manifest, stageBuild } from "../build/index.ts";
 import { buildJson } from "../report/text/index.ts";
-import type { VerifiedOutput } from "../run/index.ts";
+import type { OnnxComparison, VerifiedOutput } from "../run/index.ts";
 import { writeWholeFile } from "../tensors/files/index.ts";
 import { checkOptions, type Fields, flag, required, text } from "./fields.ts";
 import { prepareOutput } from "./inputs.ts";
-import { type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
+import { hasPrecision, type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
 import { type Guardian, unguarded, verifyStaged } from "./verify.ts";
 
 /** A dynamic import: emitting programs loads TypeScript, which other commands do not need. */
@@ -43,6 +43,8 @@ export interface CompileResult extends Pick<Manifest, Promised | "artefactsHash"
   readonly manifest: Manifest;
   /** Errors of each output on calibration samples beside the declared ones, if the build was verified. */
   readonly verified?: readonly VerifiedOutput[];
+  /** What the model's float64 answers were compared with, if the build was verified. */
+  readonly onnxRuntime?: OnnxComparison;
   /** Why `generate` cannot cache keys and values, if it cannot. */
   readonly noCache?: string;
   /** Why the client recomputes its own layers over the full context for each token, if it does. */
@@ -80,7 +82,7 @@ export async function compileGuarded(given: CompileOptions, guardian: Guardian):
   const compilation = compileModel(options, { declare: true });
   const { manifest, files, decode, clientDecode, omittedOutputs } = compilation;
   const staged = stageBuild(output, files);
-  const verified = await verifyStaged(staged, compilation, { verify, guardian });
+  const verification = await verifyStaged(staged, compilation, { verify, guardian, byHand: hasPrecision(model) });
   staged.commit();
   if (writeRanges !== undefined) writeWholeFile(writeRanges, new TextEncoder().encode(compilation.ranges));
   const sizes = [...files].map(([path, bytes]): [string, number] => [path, bytes.length]);
@@ -89,7 +91,7 @@ export async function compileGuarded(given: CompileOptions, guardian: Guardian):
     schema: 1,
     notComputed: omittedOutputs,
     manifest,
-    ...(verified && { verified }),
+    ...verification,
     ...(decode && "code" in decode && { noCache: decode.message }),
     ...(clientDecode && "code" in clientDecode && { noClientSteps: clientDecode.message }),
   };

@@ -110,7 +110,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     compare(questions, {
       manifest,
       tokenizer: tokens,
-      reference: reference.run,
+      reference: (inputs) => reference.run(inputs),
       secure,
       onDone: (done, of) => onProgress?.(`${done} of ${of} prompts`),
     }).catch(async (error: unknown) => {

@@ -7,7 +7,6 @@ const exportAgain =
 /** Help by prefix of the code, for diagnostics without help of their own; longer prefixes first. */
 const helpByCode: readonly (readonly [string, string])[] = [
   ["MRL0101", "check the path and the read permission of the file"],
-  ["MRL0106", "keep the weights beside the model: onnx.save(model, path, save_as_external_data=True)"],
   ["MRL0108", "export the model again with a current exporter, for operator set 17"],
   ["MRL0116", "put the data files into the model's folder: onnx.save(model, path, save_as_external_data=True)"],
   [
@@ -33,10 +32,11 @@ const helpByCode: readonly (readonly [string, string])[] = [
   ["MRL0405", "export the model with inputs of float32, or of int64 for token numbers"],
   ["MRL0407", "give smaller sizes: --dim <name>=<size>"],
   ["MRL0409", "leave out this --fix: it fixes inputs of integers or booleans"],
-  ["MRL0433", exportAgain],
+  ["MRL0433", "export the model with a stored tensor for each of its parameters, instead of one for many"],
   ["MRL0490", "make the exponent a constant of the model, or write e^(y·ln x): Exp(Mul(y, Log(x)))"],
   ["MRL04", "`marillc check` lists all blockers of a model"],
   ["MRL05", "calibrate on more representative public inputs (--calibrate), or lower the fractional bits (--precision)"],
+  ["MRL0666", "give a file that `marillc compile … --write-ranges <file>` wrote, or write one: docs/ranges.md"],
   ["MRL066", "give a folder of .npz or .pb files, or a .jsonl file of prompts: --calibrate <path>"],
   ["MRL067", "copy the tokenizer files of the model again: tokenizer.json and tokenizer_config.json"],
   ["MRL068", "leave out the option for this model, or export the model in another form"],

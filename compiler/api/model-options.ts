@@ -238,3 +238,7 @@ export function compileOptionsOf({ model, name, ...flat }: ModelOptions): Compil
     calibration: given({ samples: calibrate, margin, ranges, publish: publishRanges }),
   };
 }
+
+/** Whether fractional bits are given by hand. */
+export const hasPrecision = ({ precision = {} }: Pick<ModelOptions, "precision">): boolean =>
+  Object.values(precision).some((bits) => bits !== undefined);

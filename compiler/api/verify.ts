@@ -2,11 +2,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
-import { errorBounds } from "../accuracy/index.ts";
+import { outputBounds } from "../accuracy/index.ts";
 import { type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
 import { costReport } from "../report/cost/index.ts";
-import { nearnessOf, type VerifiedOutput, verifyBuild } from "../run/index.ts";
+import {
+  compareWithOnnx,
+  nearnessOf,
+  nearPart,
+  type OnnxComparison,
+  type VerifiedOutput,
+  verifyBuild,
+} from "../run/index.ts";
 
 /** Calibration samples that a build is verified on. */
 const verifiedSamples = 4;
@@ -24,22 +31,65 @@ export function isSmall(
   return work.reduce((sum, each) => sum + each, 0) <= limit;
 }
 
+/** What a build was compared with on calibration samples. */
+export interface Verification {
+  /** Secure and plain answers against float64, by output. */
+  readonly verified: readonly VerifiedOutput[];
+  /** Float64 against ONNX Runtime, which shares nothing with our import of the model. */
+  readonly onnxRuntime: OnnxComparison;
+}
+
 /**
- * Runs a build on calibration samples and compares its answers with float64. With our own arithmetic, an answer beyond
+ * Runs a build on calibration samples and compares its answers with float64, and those with ONNX Runtime. With our own arithmetic, an answer beyond
  * its declared error is refused, that of its own weights and that of the manifest, and so is one too far from float64 to
- * be of use; a preset has the errors of the system that it follows.
- * @throws DiagnosticError MRL0508 for outputs beyond their declared errors, or far from float64
+ * be of use. An element that depends on a decision within its distance may be right by either outcome. A preset has the
+ * errors of the system that it follows.
+ * @throws DiagnosticError MRL0508 for outputs beyond their declared errors, or far from float64; MRL0509 where float64
+ *   itself is not what ONNX Runtime answers
  */
 export async function verifyCompilation(
   folder: string,
-  { manifest, referenceRuns, quality }: Pick<Compilation, "manifest" | "referenceRuns" | "quality">,
-): Promise<readonly VerifiedOutput[]> {
+  { manifest, referenceRuns, fileRuns, quality }: Verifiable,
+  byHand = false,
+): Promise<Verification> {
   const runs = referenceRuns(verifiedSamples);
+  const onnxRuntime = await compareWithOnnx(fileRuns(runs));
   const verified = await verifyBuild(folder, manifest, runs, ({ module, weights }, shared) =>
-    errorBounds(module, weights, shared),
+    outputBounds(module, weights, shared),
   );
-  if (manifest.numerics === "marill") throwIfAny(verified.flatMap((output) => problemsOf(output, manifest, quality)));
-  return verified;
+  const ofArithmetic = manifest.numerics === "marill" ? verified : [];
+  throwIfAny([
+    ...otherThanOnnx(verified, onnxRuntime, manifest),
+    ...ofArithmetic.flatMap((output) => problemsOf(output, manifest, quality, byHand)),
+  ]);
+  return { verified, onnxRuntime };
+}
+
+type Verifiable = Pick<Compilation, "manifest" | "referenceRuns" | "fileRuns" | "quality">;
+
+/** Outputs whose meaning in our import is another: by more than rounding, and than a build of good quality is off. */
+function otherThanOnnx(
+  verified: readonly VerifiedOutput[],
+  comparison: OnnxComparison,
+  { name }: Manifest,
+): readonly Diagnostic[] {
+  if ("unavailable" in comparison) return [];
+  return verified.flatMap(({ output, largest }): readonly Diagnostic[] => {
+    const found = comparison.outputs.find((each) => each.output === output);
+    if (!found || found.difference <= Math.max(found.allowed, nearPart * largest)) return [];
+    const { difference, allowed } = found;
+    return [
+      {
+        code: "MRL0509",
+        message: `output "${output}": expected the answer of ONNX Runtime ${comparison.runtime.version} within ${allowed.toPrecision(2)}, which rounding to float32 explains, found a difference of ${difference.toPrecision(2)} on the calibration inputs`,
+        at: name,
+        because: [
+          "the compiler and ONNX Runtime read a node of the model in different ways: the build would answer the compiler's",
+        ],
+        help: "report it with the model; --no-verify accepts the difference",
+      },
+    ];
+  });
 }
 
 /** One problem for each output: an answer of no use is told before the bound that it also exceeds. */
@@ -47,19 +97,37 @@ function problemsOf(
   verified: VerifiedOutput,
   manifest: Manifest,
   quality: Compilation["quality"],
+  byHand: boolean,
 ): readonly Diagnostic[] {
-  const far = farFromFloat(verified, manifest, quality);
-  return far.length > 0 ? far : beyondDeclared(verified, manifest);
+  if (verified.differing) return otherIntegers(verified, manifest);
+  const far = farFromFloat(verified, manifest, quality, byHand);
+  return far.length > 0 ? far : beyondDeclared(verified, manifest, byHand);
+}
+
+/** An integer is right, or depends on a decision that may go either way. */
+function otherIntegers({ output, differing }: VerifiedOutput, { name, reveals }: Manifest): readonly Diagnostic[] {
+  // What the client computes of a revealed value has the errors of that value.
+  const isRevealed = reveals.some(({ tensor }) => tensor === output);
+  if (!isRevealed || differing!.count === 0) return [];
+  return [
+    {
+      code: "MRL0508",
+      message: `output "${output}": expected integers that differ from float64 only where a decision is within its distance, found ${differing!.count} of ${differing!.of} that differ elsewhere`,
+      at: name,
+      help: "compile with more fractional bits: --quality precise; --no-verify accepts the error",
+    },
+  ];
 }
 
 function farFromFloat(
   verified: VerifiedOutput,
   { name }: Manifest,
   quality: Compilation["quality"],
+  byHand: boolean,
 ): readonly Diagnostic[] {
   if (nearnessOf(verified) !== "useless") return [];
   const { output, secureError, largest } = verified;
-  const finer = quality === "precise" ? "" : "compile with --quality precise; where that is not enough, ";
+  const finer = quality === "precise" && !byHand ? "" : `${moreBits(byHand)}; where that is not enough, `;
   return [
     {
       code: "MRL0508",
@@ -71,7 +139,11 @@ function farFromFloat(
   ];
 }
 
-function beyondDeclared(verified: VerifiedOutput, { name }: Manifest): readonly Diagnostic[] {
+/** Bits by hand override those of any quality. */
+const moreBits = (byHand: boolean): string =>
+  byHand ? "compile with --quality precise, and without --precision" : "compile with --quality precise";
+
+function beyondDeclared(verified: VerifiedOutput, { name }: Manifest, byHand: boolean): readonly Diagnostic[] {
   const { output, secureError, declared = Infinity, published = Infinity, largest } = verified;
   const [bound, whose, instead] =
     published < declared
@@ -80,7 +152,7 @@ function beyondDeclared(verified: VerifiedOutput, { name }: Manifest): readonly 
           " that the manifest declares",
           "give a public --base, whose weights pass errors on as these do, or declare the error from private weights with --publish-ranges",
         ]
-      : [declared, "", "compile with more fractional bits: --quality precise"];
+      : [declared, "", moreBits(byHand)];
   if (secureError <= bound) return [];
   return [
     {
@@ -100,18 +172,20 @@ export interface VerifyStagedOptions {
   /** Default: for small models. */
   readonly verify: boolean | undefined;
   readonly guardian: Guardian;
+  /** Whether fractional bits are given by hand: then no quality changes them. */
+  readonly byHand?: boolean;
 }
 
 /** Verifies a build before it replaces an earlier one, if that is wanted and there are samples: a failure discards it. */
 export async function verifyStaged(
   { folder, discard }: Pick<StagedBuild, "folder" | "discard">,
   compilation: Compilation,
-  { verify, guardian }: VerifyStagedOptions,
-): Promise<readonly VerifiedOutput[] | undefined> {
+  { verify, guardian, byHand }: VerifyStagedOptions,
+): Promise<Verification | undefined> {
   if (!isVerified(compilation, verify)) return undefined;
   const forget = guardian(discard);
   try {
-    return await verifyCompilation(folder, compilation);
+    return await verifyCompilation(folder, compilation, byHand);
   } catch (error) {
     discard();
     throw error;

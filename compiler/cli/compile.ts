@@ -35,7 +35,10 @@ async function compileModel({ args, options, progress, io }: Invocation): Promis
     io.beforeSignal,
   );
   const text = compiledText(printableData({ manifest, noCache, noClientSteps, ...result }));
-  return { json: result, text: `${text}${verifiedText(printableData(result.verified))}` };
+  return {
+    json: result,
+    text: `${text}${verifiedText(printableData(result.verified), printableData(result.onnxRuntime))}`,
+  };
 }
 
 /** Describes a build for people: the files of each party, its assumptions, its cost. */

@@ -134,7 +134,7 @@ export const modelOptions: readonly OptionSpec[] = [
 export const verifyOptions: readonly OptionSpec[] = [
   {
     flags: "--verify",
-    help: "compare secure answers on calibration samples with float64 (default: for small models)",
+    help: "compare secure answers on calibration samples with float64, and float64 with ONNX Runtime (default: for small models)",
   },
   { flags: "--no-verify", help: "skip that comparison" },
 ];

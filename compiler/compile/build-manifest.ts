@@ -1,5 +1,6 @@
 import { basename } from "node:path";
-import { countBy, sortBy } from "lodash-es";
+import countBy from "lodash-es/countBy.js";
+import sortBy from "lodash-es/sortBy.js";
 import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import type { WeightStore } from "../../ir/tensor.ts";
 import { isFixed } from "../../ir/type.ts";
@@ -10,7 +11,7 @@ import type { ClientCut, GuardFacts, SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import type { ProgramPlan } from "../../targets/program/plan.ts";
-import { type DeclaredError, errorsByTensor } from "../accuracy/index.ts";
+import { type Declared, decisionsByTensor, errorsByTensor } from "../accuracy/index.ts";
 import { type ChunkManifest, type Manifest, partyLabels, securityStatement, version } from "../build/index.ts";
 import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
 import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
@@ -36,8 +37,8 @@ export interface BuildInputs {
   readonly runs: MeasuredRanges["runs"];
   /** Bounds that the provider publishes of its weights. */
   readonly published: readonly PublishedBound[];
-  /** Declared errors of outputs; empty where they were not asked for, and for a preset. */
-  readonly errors: ReadonlyMap<ValueId, DeclaredError>;
+  /** Errors and decisions of outputs; empty where they were not asked for, and for a preset. */
+  readonly declared: Declared;
   /** How likely a query wraps, measured with public weights. */
   readonly wrap?: WrapEstimate;
 }
@@ -67,7 +68,8 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes & Pick
     ...partySection(build),
     reveals: revealsOf(build),
     ...sharedOutputsOf(build),
-    ...errorsByTensor([...revealsOf(build), ...(sharedOutputsOf(build)?.sharedOutputs ?? [])], build.errors),
+    ...errorsByTensor(outputsOf(build), build.declared.errors),
+    ...decisionsByTensor(outputsOf(build), build.declared.decisions),
     ...guardSection(build.state.guard),
     rings: ringUsage(build.state.module),
     calibration: calibrationOf(build),
@@ -185,6 +187,12 @@ function partySection({ loaded: { imported, model }, state, plan }: BuildInputs)
 const boundsOf = ({ lo, hi }: ProgramPlan["inputs"][string]): readonly [lo: number, hi: number] => [lo, hi];
 
 const guardSection = (guard: GuardFacts | undefined): Pick<Manifest, "guard"> => (guard ? { guard } : {});
+
+/** Values that leave the program, revealed or in shares, by their tensors. */
+const outputsOf = (build: BuildInputs): readonly Pick<Manifest["reveals"][number], "value" | "tensor">[] => [
+  ...revealsOf(build),
+  ...(sharedOutputsOf(build)?.sharedOutputs ?? []),
+];
 
 const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
   Object.entries(plan.outputs)

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { sortedUniq } from "lodash-es";
+import sortedUniq from "lodash-es/sortedUniq.js";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module, Stage, ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
@@ -18,6 +18,7 @@ import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { choosePrecision } from "./choose-precision.ts";
 import { explainingOwnership } from "./explain-ownership.ts";
+import { type FileRuns, fileRuns } from "./file-runs.ts";
 import { measureRanges } from "./measure-ranges.ts";
 import { rangesText } from "./ranges-file.ts";
 import { type ReferenceRun, referenceRuns } from "./reference-runs.ts";
@@ -38,6 +39,8 @@ export interface Compilation {
   readonly clientDecode?: ClientDecodeGraphs | Diagnostic;
   /** The first calibration samples, at most `limit`, with the model's answers in float64. */
   readonly referenceRuns: (limit: number) => readonly ReferenceRun[];
+  /** The same answers of the model's file alone, to compare with those of ONNX Runtime. */
+  readonly fileRuns: (runs: readonly ReferenceRun[]) => FileRuns;
   /** How likely a query wraps with the private weights: for the provider alone, no build contains it. */
   readonly wrap?: WrapEstimate;
   /** The bounds of every shared value, as `--ranges` reads them. */
@@ -104,7 +107,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     choices,
     runs,
     published: [...(published ?? []), ...(ofPrivate?.published ?? [])],
-    errors: ofPrivate?.errors ?? ofPublic ?? new Map(),
+    declared: ofPrivate ?? ofPublic ?? { errors: new Map(), decisions: [] },
     ...(wrap?.public && { wrap: wrap.public }),
   });
   auditFiles(files);
@@ -118,6 +121,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     ...(decode && { decode }),
     ...(clientDecode && { clientDecode }),
     referenceRuns: (limit) => referenceRuns(loaded, samples, limit),
+    fileRuns: (runs) => fileRuns(loaded, options, runs),
     ...(wrap && { wrap: wrap.private }),
     ranges: rangesText(secure.public, found, manifest),
     stages: recordStages(loaded, secure, passes, state.module, target.preset),

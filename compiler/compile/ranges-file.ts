@@ -129,6 +129,9 @@ export function readRanges(
       problems.push(outOfOrder(row.name, "bounds of sums or scores, which this operator does not have", path));
     else {
       values.set(id, { lo: row.lo, hi: row.hi });
+      // What is shared as it is bounds what the client computes from it, too.
+      const own = module.inputs.includes(id) ? modelInputs.get(row.name) : undefined;
+      if (own !== undefined) inputs.set(own, { lo: row.lo, hi: row.hi });
       const bounds = innerOf(row);
       if (bounds) inner.set(id, bounds);
     }

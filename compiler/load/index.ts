@@ -5,7 +5,7 @@ export type {
   ResolvedTarget,
   WeightOptions,
 } from "./compile-options.ts";
-export { type ImportMode, type LoadedModel, loadModel, loadOwnership } from "./load-model.ts";
+export { type ImportMode, type LoadedModel, loadModel, loadOwnership, loadWithoutAdapter } from "./load-model.ts";
 export { choiceProblems } from "./option-problems.ts";
 export { inputMarginOf, OptionError, requireOptions } from "./resolve-options.ts";
 export { resolveTarget } from "./resolve-target.ts";

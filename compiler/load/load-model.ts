@@ -136,6 +136,16 @@ export function loadModel(
 const weightsWith = ({ weights }: ImportedModel, { modules }: LoraAdapter): ImportedModel["weights"] =>
   new Map([...weights, ...modules.flatMap(loraTensors)]);
 
+/**
+ * The model as its file has it, which any other runtime computes; undefined where that is what `loadModel` gives. The
+ * parameters of an .onnx_adapter file are inputs of the file, so they stay.
+ */
+export function loadWithoutAdapter(options: ResolvedOptions): LoadedModel | undefined {
+  const { adapter, adapters: _, baseAdapter: __, mergedLora, ...weights } = options.weights;
+  const isAttached = adapter !== undefined && !isOnnxAdapter(adapter);
+  return isAttached || mergedLora ? loadModel({ ...options, weights }, { allowAllPublic: true }) : undefined;
+}
+
 /** Imports the model without an ownership requirement. */
 export const loadImported = (options: ResolvedOptions): ImportedModel =>
   loadModel(options, { allowAllPublic: true }).imported;

@@ -1,5 +1,6 @@
 export { unlessAborted } from "./abort.ts";
 export { type ClientOptions, openClientExecutor } from "./client-executor.ts";
+export { compareWithOnnx, type ImportDifference, type OnnxComparison } from "./compare-onnx.ts";
 export { type Evaluation, type EvaluationPrompt, evaluate, readEvaluationPrompts } from "./evaluate-build.ts";
 export { decodeFailure, encodeFailure, type FailureMessage } from "./failure-message.ts";
 export { type Forward, type GeneratedText, generate, textInputOf, tokenFeeds } from "./generate-text.ts";
@@ -47,4 +48,11 @@ export {
 } from "./run-result.ts";
 export { openServerExecutor, revealedToServer, type ServerExecutor } from "./server-executor.ts";
 export { refuseGuarded, refuseUntrusted, untrustedWarning } from "./untrusted-answer.ts";
-export { declaresNothing, nearnessOf, type VerificationRun, type VerifiedOutput, verifyBuild } from "./verify-build.ts";
+export {
+  declaresNothing,
+  nearnessOf,
+  nearPart,
+  type VerificationRun,
+  type VerifiedOutput,
+  verifyBuild,
+} from "./verify-build.ts";

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import type { Tensor as OrtTensor } from "onnxruntime-web/wasm";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/tensor.ts";
-import type { Dtype, TypedTensor } from "../tensors/index.ts";
+import { type Dtype, decodeElements, encodeWeight, type TypedTensor } from "../tensors/index.ts";
 import { negativeIndex } from "./index-inputs.ts";
 import { logSeverityLevel, onnxRuntime } from "./onnx-runtime.ts";
 import type { RuntimeInfo, RuntimeName } from "./runtime-name.ts";
@@ -21,7 +21,13 @@ export interface OnnxRunResults {
 /** A part of the model that a party runs in plaintext. */
 export interface OnnxSession {
   readonly inputNames: readonly string[];
-  readonly run: (inputs: ReadonlyMap<string, TypedTensor>) => Promise<ReadonlyMap<string, TypedTensor>>;
+  /** Outputs that are tensors of numbers; others, as maps of scikit-learn's classes, cannot be asked for. */
+  readonly tensorOutputs: readonly string[];
+  /** `only`: outputs to compute; default: all. */
+  readonly run: (
+    inputs: ReadonlyMap<string, TypedTensor>,
+    only?: readonly string[],
+  ) => Promise<ReadonlyMap<string, TypedTensor>>;
   /** The same with `given` inputs of an earlier run; the outputs named in `hold` are returned for a later one. */
   readonly runCached: (
     inputs: ReadonlyMap<string, TypedTensor>,
@@ -40,6 +46,8 @@ const viaBigInt = (make: (values: bigint[]) => OrtData) => (data: Float64Array) 
 const toOrtData: Readonly<Partial<Record<Dtype, (data: Float64Array) => OrtData>>> = {
   float32: (data) => Float32Array.from(data),
   float64: (data) => data,
+  // A typed array of halves where the platform has one: the package takes their bits on all.
+  float16: (data) => new Uint16Array(encodeWeight("float16", { data }).buffer),
   int64: viaBigInt((values) => BigInt64Array.from(values)),
   uint64: viaBigInt((values) => BigUint64Array.from(values)),
   int32: (data) => Int32Array.from(data),
@@ -55,7 +63,13 @@ const toOrtData: Readonly<Partial<Record<Dtype, (data: Float64Array) => OrtData>
 export async function openOnnxSession(file: string, runtime?: RuntimeName): Promise<OnnxSession> {
   if (!existsSync(file)) {
     const nothing: OnnxRunResults = { tensors: new Map(), cached: new Map() };
-    return { inputNames: [], run: async () => new Map(), runCached: async () => nothing, release: async () => {} };
+    return {
+      inputNames: [],
+      tensorOutputs: [],
+      run: async () => new Map(),
+      runCached: async () => nothing,
+      release: async () => {},
+    };
   }
   const ort = await onnxRuntime(runtime);
   const session = await ort.open(file);
@@ -66,7 +80,12 @@ export async function openOnnxSession(file: string, runtime?: RuntimeName): Prom
     return new ort.Tensor(dtype as "float32", toOrtData[dtype]!(tensor.data) as Float32Array, [...tensor.shape]);
   };
   const fromCached = ({ data, dims }: OrtCacheTensor): OrtTensor => new ort.Tensor("float32", data, dims);
-  const runHeld: OnnxSession["runCached"] = async (inputs, given, cacheNames) => {
+  const runHeld = async (
+    inputs: ReadonlyMap<string, TypedTensor>,
+    given: ReadonlyMap<string, OrtCacheTensor>,
+    cacheNames: readonly string[],
+    only: readonly string[] = session.outputNames,
+  ): Promise<OnnxRunResults> => {
     const strayed = negativeIndex(file, inputs);
     if (strayed !== undefined) refuseInput(file, new Error(strayed));
     const wanted = session.inputNames.map((name): [string, OrtTensor] => {
@@ -74,7 +93,7 @@ export async function openOnnxSession(file: string, runtime?: RuntimeName): Prom
       return [name, cachedInput ? fromCached(cachedInput) : feed(name, inputs.get(name)!)];
     });
     const results = await session
-      .run(Object.fromEntries(wanted), { logSeverityLevel })
+      .run(Object.fromEntries(wanted), only, { logSeverityLevel })
       .catch((error: Error) => refuseInput(file, error));
     const entries = Object.entries(results) as [string, OrtTensor][];
     return {
@@ -88,7 +107,10 @@ export async function openOnnxSession(file: string, runtime?: RuntimeName): Prom
   };
   return {
     inputNames: session.inputNames,
-    run: async (inputs) => (await runHeld(inputs, new Map(), [])).tensors,
+    tensorOutputs: session.outputMetadata.flatMap((output) =>
+      output.isTensor && output.type !== "string" ? [output.name] : [],
+    ),
+    run: async (inputs, only) => (await runHeld(inputs, new Map(), [], only)).tensors,
     runCached: runHeld,
     release: () => session.release(),
   };
@@ -111,6 +133,10 @@ const refuseInput = (at: string, { message }: Error): never =>
   });
 
 function fromOrtTensor({ type, dims, data }: OrtTensor): TypedTensor {
-  const tensor: Tensor = { shape: dims, data: Float64Array.from(data as ArrayLike<number | bigint>, Number) };
+  const numbers =
+    type === "float16" && data instanceof Uint16Array
+      ? decodeElements("float16", new Uint8Array(data.buffer, data.byteOffset, data.byteLength), "an output")
+      : Float64Array.from(data as ArrayLike<number | bigint>, Number);
+  const tensor: Tensor = { shape: dims, data: numbers };
   return { dtype: type as Dtype, tensor };
 }

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { type Role, SessionError, sessionError } from "../../runtime/core/index.ts";
+import { threadModule } from "../build/index.ts";
 import { decodeFailure, encodeFailure } from "../run/index.ts";
 import type { Ask, FromThread, SessionChannels, SessionWork, ToThread, WorkSource } from "./session-work.ts";
 
@@ -46,7 +47,7 @@ interface WorkerSlot {
 export type Thread = Pick<Worker, "on" | "postMessage" | "terminate">;
 
 const startWorker = (source: WorkSource): Thread =>
-  new Worker(new URL("./session-thread.js", import.meta.url), { workerData: source });
+  new Worker(threadModule("compiler/services/session-thread"), { workerData: source });
 
 /** A worker that computes for this long without a pause is ended, with its sessions. */
 const stuckMs = 600_000;

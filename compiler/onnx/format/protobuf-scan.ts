@@ -78,7 +78,7 @@ function refuseOtherFormats(bytes: Uint8Array, file: string): void {
       code: "MRL0106",
       message: `the file has ${bytes.length} bytes; the limit of protobuf is ${scanLimits.bytes}`,
       at: file,
-      help: "export the weights as external data",
+      help: "keep the weights beside the model: onnx.save(model, path, save_as_external_data=True)",
     });
   }
   const container = containers.find(({ magic }) => magic.every((byte, index) => bytes[index] === byte));
@@ -101,8 +101,8 @@ function refuseOtherFormats(bytes: Uint8Array, file: string): void {
 }
 
 function readMessage(walk: ScanState, type: MessageName, end: number, path: string, depth: number): ScannedMessage {
-  if (depth > scanLimits.depth) failLimit(walk, `messages nest deeper than ${scanLimits.depth}`, path);
-  if (++walk.messages > scanLimits.messages) failLimit(walk, `more than ${scanLimits.messages} messages`, path);
+  if (depth > scanLimits.depth) failLimit(walk, "depth", path);
+  if (++walk.messages > scanLimits.messages) failLimit(walk, "messages", path);
   const message: Mutable<ScannedMessage> = {
     type,
     offset: walk.position,
@@ -113,7 +113,7 @@ function readMessage(walk: ScanState, type: MessageName, end: number, path: stri
   };
   const schema = messageSchemas[type];
   while (walk.position < end) {
-    if (++walk.fields > scanLimits.fields) failLimit(walk, `more than ${scanLimits.fields} fields`, path);
+    if (++walk.fields > scanLimits.fields) failLimit(walk, "fields", path);
     const start = walk.position;
     const tag = readVarint(walk, end, path);
     const number = Number(tag >> 3n);
@@ -239,9 +239,7 @@ function skipPacked(walk: ScanState, kind: "varint" | "fixed32" | "fixed64", end
     for (let index = walk.position; index < end; index++) {
       const ends = walk.bytes[index]! < 0x80;
       continued = ends ? 0 : continued + 1;
-      if (ends && ++walk.integers > scanLimits.integers) {
-        failLimit(walk, `more than ${scanLimits.integers} integers in lists`, path);
-      }
+      if (ends && ++walk.integers > scanLimits.integers) failLimit(walk, "integers", path);
       if (continued > 9) failMalformed(walk, index, path, "a number has more than ten bytes");
     }
     if (continued > 0) failMalformed(walk, end, path, "a number is truncated");
@@ -275,10 +273,24 @@ function failMalformed(walk: ScanState, offset: number, path: string, what: stri
   });
 }
 
-function failLimit(walk: ScanState, what: string, path: string): never {
-  return fail({
-    code: "MRL0106",
-    message: `the file exceeds a limit: ${what}`,
-    at: fieldLocation(walk, walk.position, path),
-  });
+const smallerGraph = "export a smaller graph: loops as Loop or Scan instead of unrolled, or the model in parts";
+
+/** What exceeds a limit of the scan, and what its exporter can do. */
+const exceeded: Readonly<Record<Exclude<keyof typeof scanLimits, "bytes">, readonly [what: string, help: string]>> = {
+  depth: [
+    `messages nest deeper than ${scanLimits.depth}`,
+    "export branches and loops side by side, not inside each other",
+  ],
+  messages: [`more than ${scanLimits.messages} messages`, smallerGraph],
+  fields: [`more than ${scanLimits.fields} fields`, smallerGraph],
+  integers: [
+    `more than ${scanLimits.integers} integers in lists`,
+    "store each tensor as bytes: t.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(t), t.name))",
+  ],
+};
+
+function failLimit(walk: ScanState, limit: keyof typeof exceeded, path: string): never {
+  const [what, help] = exceeded[limit];
+  const message = `the file exceeds a limit: ${what}`;
+  return fail({ code: "MRL0106", message, at: fieldLocation(walk, walk.position, path), help });
 }

@@ -1,31 +1,57 @@
 import type { Manifest } from "../../build/index.ts";
-import { declaresNothing, nearnessOf, type VerifiedOutput } from "../../run/index.ts";
+import {
+  declaresNothing,
+  type ImportDifference,
+  nearnessOf,
+  type OnnxComparison,
+  type VerifiedOutput,
+} from "../../run/index.ts";
 import { textTable } from "./text-table.ts";
 
 /** What `compile` prints of a verified build; empty if it was not verified. */
-export function verifiedText(verified: readonly VerifiedOutput[] | undefined): string {
+export function verifiedText(verified: readonly VerifiedOutput[] | undefined, onnxRuntime?: OnnxComparison): string {
   if (!verified || verified.length === 0) return "";
+  const compared = onnxRuntime && "outputs" in onnxRuntime ? onnxRuntime.outputs : [];
   const short = (x: number | undefined): string => (x === undefined ? "" : x.toPrecision(2));
-  const rows = verified.map(({ output, largest, differing, ...errors }) =>
-    differing
-      ? [output, short(largest), `${differing.count} of ${differing.of} differ`, "", "", ""]
-      : [
-          ...[output, short(largest), short(errors.secureError), short(errors.relativeError)],
-          ...[short(errors.plainError), short(errors.declared)],
-        ],
-  );
-  const numbers = ["largest value", "secure error", "relative", "plain error", "declared"].map((title) => ({
-    title,
-    right: true as const,
-  }));
-  const warnings = verified.flatMap(warningsOf).map((line) => `warning: ${line}\n`);
-  return `\n${textTable([{ title: "output, against float64" }, ...numbers], rows)}${warnings.join("")}`;
+  const rows = verified.map(({ output, largest, differing, ...errors }) => [
+    ...[output, short(largest)],
+    ...(differing
+      ? [`${differing.count} of ${differing.of} differ`, "", ""]
+      : [short(errors.secureError), short(errors.relativeError), short(errors.plainError)]),
+    ...[short(errors.declared), short(compared.find((each) => each.output === output)?.difference)],
+  ]);
+  const titles = ["largest value", "secure error", "relative", "plain error", "declared", "ONNX Runtime's error"];
+  const numbers = titles.map((title) => ({ title, right: true as const }));
+  const warnings = [...verified.flatMap(warningsOf), ...compared.flatMap(otherThanOnnx)];
+  const lines = [...(onnxRuntime ? [comparisonText(onnxRuntime)] : []), ...warnings.map((line) => `warning: ${line}`)];
+  return `\n${textTable([{ title: "output, against float64" }, ...numbers], rows)}${lines.map((line) => `${line}\n`).join("")}`;
 }
+
+function comparisonText(comparison: OnnxComparison): string {
+  if ("unavailable" in comparison) return `not compared with ONNX Runtime: ${comparison.unavailable}`;
+  const { runtime, withoutAdapter, outputs } = comparison;
+  const rest = outputs.length === 0 ? ", which gives none of these outputs as a tensor" : "";
+  const what = withoutAdapter ? " of the model without its adapter" : "";
+  return `float64${what} compared with ONNX Runtime ${runtime.version} (${runtime.name})${rest}`;
+}
+
+/** A difference that is too small to refuse, and larger than the rounding of ONNX Runtime. */
+const otherThanOnnx = ({ output, difference, allowed }: ImportDifference): readonly string[] =>
+  difference <= allowed
+    ? []
+    : [
+        `${output} in float64 is ${difference.toPrecision(2)} from ONNX Runtime's answer, where rounding to float32 explains ${allowed.toPrecision(2)}: please report it with the model`,
+      ];
 
 /** What the numbers of a row mean to a reader who does not compare them. */
 function warningsOf({ output, largest, relativeError = 0, declared = 0, ...more }: VerifiedOutput): readonly string[] {
   const coarse = nearnessOf({ largest, relativeError }) !== "near";
   return [
+    ...(more.undecided
+      ? [
+          `${more.undecided.count} of ${more.undecided.of} elements of ${output} depend on a decision that may go either way (docs/precision.md)`,
+        ]
+      : []),
     ...(coarse
       ? [
           `${output} is off by ${relativeError.toPrecision(2)} of its largest value, more than 2^-9: a finer --quality, or features near 1, bring it nearer`,
@@ -35,6 +61,30 @@ function warningsOf({ output, largest, relativeError = 0, declared = 0, ...more 
       ? [`the declared error of ${output} is as large as its largest value: it says nothing`]
       : []),
   ];
+}
+
+/** What is how near to what, where a decision may go either way. */
+const nearness: Readonly<Record<string, string>> = {
+  compare: "numbers at most % apart",
+  argmax: "elements at most % apart",
+  rank: "elements at most % apart",
+  sign: "a number at most % from 0",
+};
+
+/** Decisions shown of a list that may have one for each layer. */
+const maxDecisions = 8;
+
+/** One line for each decision that errors may change; empty if there are none. */
+export function decisionsText(decisions: Manifest["decisions"] = []): string {
+  const lines = decisions.map(({ operator, at, distance, outputs, published }) => {
+    const near = (nearness[operator] ?? "a number at most % from an integer").replace("%", String(distance));
+    const then = outputs.map(({ tensor, differs }) => `${tensor} may then differ by up to ${differs}`).join(", ");
+    return `decision ${at} (${operator}): ${near} may go either way; ${then}${published ? " (published, with private weights)" : ""}\n`;
+  });
+  const more = lines.length - maxDecisions;
+  return [...lines.slice(0, maxDecisions), ...(more > 0 ? [`${more} more decisions are in manifest.json\n`] : [])].join(
+    "",
+  );
 }
 
 /** One line for each output whose error the manifest declares, or why it declares none. */

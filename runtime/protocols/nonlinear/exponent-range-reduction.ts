@@ -14,7 +14,7 @@ import {
 import { maskAndOpen } from "../boundary/index.ts";
 import { belowThresholds, type Comparison, comparisonRefusal } from "../comparison/index.ts";
 import { entryAt, mapMasked, narrowMasked, publicShare, selectMasked, signedBits } from "../kit/index.ts";
-import { evaluateFourier, roundingError } from "./fourier-series.ts";
+import { evaluateFourier, fourierWidth, roundingError } from "./fourier-series.ts";
 
 /**
  * 1/m, 1/√m and ln m for m in [1, 2), period 4 (least squares with equal ripple; errors 1.7e-6, 5.7e-7 and 7.7e-7; the
@@ -81,6 +81,13 @@ const binadeValueWidth = (plan: RangeReduction): number => {
 /** Bits of the result at `rangeReductionScale`, with sign and slack. */
 export const rangeReductionResultWidth = (plan: RangeReduction): number =>
   binadeValueWidth(plan) + binadeExponent(plan, plan.first) - binadeExponent(plan, plan.last);
+
+/**
+ * Widest ring of a result at `rangeReductionScale`: with one binade it is the series' own, whose sum has the bits of both
+ * harmonics beside it.
+ */
+export const rangeReductionWidestRing = (plan: RangeReduction): number =>
+  plan.first === plan.last ? 64 - fourierWidth(0, plan.bits, plan.bits) : 64;
 
 /** Power of two by which a binade's own value is multiplied. */
 const binadeExponent = (plan: RangeReduction, binade: number): number =>

@@ -49,6 +49,29 @@ test("a small model is verified without being asked", async () => {
   expect(readdirSync(dir).filter((name) => name.startsWith(".build"))).toEqual([]);
 });
 
+test("float64 itself is compared with ONNX Runtime on the model's file: another meaning is refused", async () => {
+  const own = await verifyCompilation(build, compilation);
+  expect(own.onnxRuntime).toMatchObject({ runtime: { version: expect.any(String) }, outputs: [{ output: "logits" }] });
+  const text = verifiedText(own.verified, own.onnxRuntime);
+  expect(text).toMatch(/ONNX Runtime's error\nlogits .*e-/);
+  expect(text).toContain("float64 compared with ONNX Runtime");
+  // As if the import read other numbers than ONNX Runtime: its file is that of the base.
+  const fileOf =
+    (file: string): Compilation["fileRuns"] =>
+    (runs) => ({ ...compilation.fileRuns(runs), file });
+  const failed = verifyCompilation(build, { ...compilation, fileRuns: fileOf(options.base!) });
+  const { diagnostics } = (await failed.catch((error: unknown) => error)) as DiagnosticError;
+  expect(diagnostics.map(({ code }) => code)).toEqual(["MRL0509"]);
+  expect(diagnostics[0]!.message).toContain('output "logits": expected the answer of ONNX Runtime');
+  const without = await verifyCompilation(build, { ...compilation, fileRuns: fileOf(options.calibrate!) });
+  expect(verifiedText(without.verified, without.onnxRuntime)).toContain("not compared with ONNX Runtime: ");
+  const apart = { output: "logits", difference: 0.002, allowed: 0.001 };
+  const runtime = { name: "native", version: "1" } as const;
+  expect(verifiedText(own.verified, { runtime, outputs: [apart] })).toContain(
+    "warning: logits in float64 is 0.0020 from",
+  );
+});
+
 test("what the manifest declares does not depend on private weights", async () => {
   const declaredOf = async (model: string) =>
     (await compile({ ...options, model, private: ["*"], verify: false })).manifest.errors;

@@ -38,6 +38,8 @@ const modes = (mode: string, coordinate: string, more: Case["attrs"] = {}) => ({
   coordinate_transformation_mode: coordinate,
   ...more,
 });
+const nearest = (coordinate: string, rounding = "round_prefer_floor") =>
+  modes("nearest", coordinate, { nearest_mode: rounding });
 const resizes: readonly Case[] = [
   { op: "Resize", inputs: [image(4, 5), none, floats(1, 1, 0.6, 1.7)], attrs: modes("linear", "half_pixel") },
   { op: "Resize", inputs: [image(4, 5), none, floats(1, 1, 2, 0.5)], attrs: modes("linear", "asymmetric") },
@@ -88,5 +90,33 @@ const resizes: readonly Case[] = [
   },
   { op: "Resize", inputs: [image(4, 5), floats(1, 1, 2, 2)], opset: 10 },
   { op: "Upsample", inputs: [image(4, 5), floats(1, 1, 2, 3)], opset: 9 },
+  // Where ONNX Runtime is not the ONNX reference, or rounds in single precision: docs/adr/0037-resize-as-onnx-runtime.md.
+  { op: "Resize", inputs: [image(4, 5), none, floats(1, 1, 0.6, 1.7)], attrs: modes("linear", "align_corners") },
+  { op: "Resize", inputs: [image(4, 5), none, floats(1, 1, 1.3, 0.7)], attrs: modes("nearest", "align_corners") },
+  { op: "Resize", inputs: [image(5, 7), none, floats(1, 1, 2, 1.7)], attrs: nearest("pytorch_half_pixel", "ceil") },
+  { op: "Resize", inputs: [image(5, 7), none, floats(1, 1, 0.6, 1 / 3)], attrs: nearest("half_pixel_symmetric") },
+  { op: "Resize", inputs: [image(5, 1), none, floats(1, 1, 2 / 3, 2.64)], attrs: nearest("asymmetric", "floor") },
+  {
+    op: "Resize",
+    inputs: [image(1, 7), none, none, ints(1, 2, 5, 1)],
+    attrs: nearest("tf_half_pixel_for_nn", "round_prefer_ceil"),
+  },
+  {
+    op: "Resize",
+    inputs: [image(3, 8), floats(0, 0, 0.4, 0.3, 1, 1, 0.7, 1.1), none, ints(1, 2, 7, 8)],
+    attrs: modes("nearest", "tf_crop_and_resize"),
+  },
+  {
+    op: "Resize",
+    inputs: [image(4, 4), floats(0, 0, 0.2, 0.1, 1, 1, 0.9, 0.8), floats(1, 1, 1.5, 0.5)],
+    attrs: modes("linear", "tf_crop_and_resize"),
+  },
+  {
+    op: "Resize",
+    inputs: [image(7, 2), none, floats(1, 1, 1.3, 1.3)],
+    attrs: modes("linear", "asymmetric", { antialias: 1 }),
+  },
+  { op: "Resize", inputs: [image(4, 9), floats(1, 1, 0.75, 0.6)], opset: 10 },
+  { op: "Upsample", inputs: [image(2, 5), floats(1, 1, 1.01, 1)], opset: 9 },
 ];
 describe("Resize", () => agreesWithRuntime(resizes));

@@ -26,29 +26,45 @@ interface ResizeAxis {
 }
 
 type CoordinateTransform = (at: number, axis: ResizeAxis) => number;
-const halfPixelTransform: CoordinateTransform = (at, { scale }) => (at + 0.5) / scale - 0.5;
+
+/**
+ * Coordinates are those of ONNX Runtime, in single precision after each operation, where the ONNX reference computes with
+ * real numbers and another length: docs/adr/0037-resize-as-onnx-runtime.md.
+ */
+const single = Math.fround;
+const halfPixelTransform: CoordinateTransform = (at, { scale }) => single(single((at + 0.5) / scale) - 0.5);
 
 /** Position of an output element in input coordinates: ONNX, operator Resize, coordinate_transformation_mode. */
 const coordinateTransforms: Readonly<Record<string, CoordinateTransform>> = {
   half_pixel: halfPixelTransform,
-  half_pixel_symmetric: (at, axis) => {
-    const { from, to, scale } = axis;
-    return (from / 2) * (1 - to / (scale * from)) + halfPixelTransform(at, axis);
+  half_pixel_symmetric: (at, { from, to, scale }) => {
+    const part = single(to / single(scale * from));
+    return single(single((from / 2) * single(1 - part)) + (at + 0.5) / scale - 0.5);
   },
   pytorch_half_pixel: (at, axis) => (axis.to > 1 ? halfPixelTransform(at, axis) : 0),
-  align_corners: (at, { from, scale }) => (scale * from === 1 ? 0 : (at * (from - 1)) / (scale * from - 1)),
-  asymmetric: (at, { scale }) => at / scale,
-  tf_half_pixel_for_nn: (at, { scale }) => (at + 0.5) / scale,
-  tf_crop_and_resize: (at, { from, to, start, end }) =>
-    to > 1 ? (start + (at * (end - start)) / (to - 1)) * (from - 1) : 0.5 * (start + end) * (from - 1),
+  align_corners: (at, { from, to }) => (to === 1 ? 0 : single(single(at * (from - 1)) / (to - 1))),
+  asymmetric: (at, { scale }) => single(at / scale),
+  tf_half_pixel_for_nn: (at, { scale }) => single((at + 0.5) / scale),
+  tf_crop_and_resize: (at, { from, to, start, end }) => {
+    if (to === 1) return single(0.5 * single(start + end) * (from - 1));
+    const moved = single(single(single(at * single(end - start)) * (from - 1)) / (to - 1));
+    return single(single(start * (from - 1)) + moved);
+  },
 };
 
-const roundings: Readonly<Record<string, (x: number) => number>> = {
-  round_prefer_floor: (x) => Math.ceil(x - 0.5),
-  round_prefer_ceil: (x) => Math.floor(x + 0.5),
+type Rounding = (x: number, scale: number) => number;
+
+/** So near to a half ONNX Runtime takes a coordinate for one: its rounding error is about as large. */
+const halfRoom = 1e-6;
+const roundings: Readonly<Record<string, Rounding>> = {
+  round_prefer_floor: (x) => Math.ceil(x - 0.5 - halfRoom),
+  round_prefer_ceil: (x) => Math.floor(x + 0.5 + halfRoom),
   floor: Math.floor,
   ceil: Math.ceil,
 };
+
+/** Before opset 11 there is no nearest_mode. */
+const oldRounding: Rounding = (x, scale) => (scale < 1 ? Math.ceil(x) : Math.floor(x));
 
 interface InterpolationKernel {
   readonly radius: number;
@@ -75,7 +91,7 @@ function tableEntry<T>(table: Readonly<Record<string, T>>, name: string): T {
 interface ResizeMode {
   readonly transform: CoordinateTransform;
   readonly mode: string;
-  readonly nearest: (x: number) => number;
+  readonly nearest: Rounding;
   readonly kernel: InterpolationKernel;
   readonly antialias: boolean;
   readonly excludeOutside: boolean;
@@ -96,15 +112,19 @@ function interpolationWeights(
     const centre = transform(k, axis);
     if (outside !== undefined && (centre < 0 || centre > from - 1)) continue;
     const reach = kernel.radius / stretch;
+    const [first, last] = [Math.ceil(centre - reach), Math.floor(centre + reach)];
+    // ONNX Runtime leaves an antialiased element 0 that sees nothing of the input.
+    if (antialias && (last < 0 || first >= from)) continue;
     let sum = 0;
-    for (let i = Math.ceil(centre - reach); i <= Math.floor(centre + reach); i++) {
+    for (let i = first; i <= last; i++) {
       if (excludeOutside && (i < 0 || i >= from)) continue;
       const weight = kernel.weight((i - centre) * stretch);
       const at = Math.min(from - 1, Math.max(0, i)) * to + k;
       data[at] = data[at]! + weight;
       sum += weight;
     }
-    for (let i = 0; i < from; i++) data[i * to + k] = data[i * to + k]! / sum;
+    if (sum === 0 && !antialias) refuseNode(`element ${k} of axis ${axis.axis} sees nothing of the input`);
+    for (let i = 0; i < from; i++) data[i * to + k] = data[i * to + k]! / (sum || 1);
   }
   return data;
 }
@@ -124,7 +144,7 @@ function resizeAlong(context: LowerContext, x: GraphOperand, axis: ResizeAxis, w
     return emit("where", [condition, constantScalar(context, ways.outside!), y]);
   };
   const chosen = (): GraphOperand => {
-    const near = centres.map((c) => Math.min(from - 1, Math.max(0, ways.nearest(c))));
+    const near = centres.map((c) => Math.min(from - 1, Math.max(0, ways.nearest(c, axis.scale))));
     return emit("gather", [moved, constant(tensor([to], near), i64)], { axis: last });
   };
   const mixed = (): GraphOperand => {
@@ -137,7 +157,7 @@ function resizeAlong(context: LowerContext, x: GraphOperand, axis: ResizeAxis, w
 
 /** Scales of the axes, from sizes: with a policy one scale for all, the smallest or largest of them. */
 function resizeScales(context: LowerContext, dims: Shape, sizes: readonly number[]): readonly number[] {
-  const each = sizes.map((size, at) => size / dims[at]!);
+  const each = sizes.map((size, at) => single(size / dims[at]!));
   const policy = stringAttr(context, "keep_aspect_ratio_policy", "stretch");
   const choose = tableEntry<(each: readonly number[]) => readonly number[]>(
     {
@@ -168,8 +188,8 @@ function resizeAxes(context: LowerContext, whole: Shape): readonly ResizeAxis[] 
   return axes.map((axis, at) => {
     const [from, scale] = [dims[at]!, scales[at]!];
     const [start, end] = region ? [region[at]!, region[at + axes.length]!] : [0, 1];
-    // In float32, as exporters compute sizes.
-    const product = Math.fround(from * (end - start) * scale);
+    // A region does not change the size, other than in the ONNX reference.
+    const product = single(from * scale);
     const to = hasScales ? Math.floor(product) : policy === "stretch" ? sizes![at]! : Math.round(product);
     return { axis, from, to, scale, start, end };
   });
@@ -184,7 +204,7 @@ function resize(context: LowerContext): GraphOperand {
   const ways: ResizeMode = {
     mode,
     transform: tableEntry(coordinateTransforms, coordinates),
-    nearest: tableEntry(roundings, stringAttr(context, "nearest_mode", old ? "floor" : "round_prefer_floor")),
+    nearest: old ? oldRounding : tableEntry(roundings, stringAttr(context, "nearest_mode", "round_prefer_floor")),
     kernel: tableEntry(
       { nearest: linear, linear, cubic: cubic(intAttr(context, "cubic_coeff_a", -0.75)) },
       mode === "bilinear" ? "linear" : mode,
@@ -193,9 +213,10 @@ function resize(context: LowerContext): GraphOperand {
     excludeOutside: intAttr(context, "exclude_outside", 0) !== 0,
     outside: coordinates === "tf_crop_and_resize" ? intAttr(context, "extrapolation_value", 0) : undefined,
   };
-  const changed = resizeAxes(context, context.shape(x)).filter(
-    ({ from, to, scale, start, end }) => from !== to || scale !== 1 || start !== 0 || end !== 1,
-  );
+  const axes = resizeAxes(context, context.shape(x));
+  // Whatever its scales and region are, an operator that keeps all sizes copies its input in ONNX Runtime.
+  if (axes.every(({ from, to }) => from === to)) return x;
+  const changed = axes.filter(({ from, to, scale }) => (ways.antialias ? from !== to : scale !== 1));
   return changed.reduce((done, axis) => resizeAlong(context, done, axis, ways), x);
 }
 

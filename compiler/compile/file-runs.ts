@@ -1,0 +1,58 @@
+import { interpret } from "../../ir/interpret.ts";
+import type { Tensor } from "../../ir/tensor.ts";
+import { type LoadedModel, loadWithoutAdapter, type ResolvedOptions } from "../load/index.ts";
+import { type OnnxModel, readTensor } from "../onnx/format/index.ts";
+import type { TypedTensor } from "../tensors/index.ts";
+import type { ReferenceRun } from "./reference-runs.ts";
+
+/** What our import of a model's file answers: ONNX Runtime must answer the same, within rounding. */
+export interface FileRuns {
+  readonly file: string;
+  /** Inputs of the file, those too that the options fix; outputs in float64. */
+  readonly runs: readonly ReferenceRun[];
+  /** The answers where every value is rounded to single precision. */
+  readonly rounded: (run: ReferenceRun) => ReadonlyMap<string, Tensor>;
+  /** How many times coarser than single precision the numbers of the file are. */
+  readonly coarser: number;
+  /** Whether the program has an adapter that is no part of the file. */
+  readonly withoutAdapter: boolean;
+}
+
+/** The runs of the file itself: those of the program, unless it has an adapter beside the file. */
+export function fileRuns(loaded: LoadedModel, options: ResolvedOptions, exact: readonly ReferenceRun[]): FileRuns {
+  const alone = loadWithoutAdapter(options);
+  const { imported, model } = alone ?? loaded;
+  const fixed = fixedInputs(model);
+  const answers = (inputs: ReferenceRun["inputs"], float32: boolean): ReadonlyMap<string, Tensor> => {
+    const { module, weights, sources } = imported;
+    const given = [...imported.inputs].map(([name, id]) => [id, inputs.get(name)!.tensor] as const);
+    const results = interpret(module, weights, new Map(given), { float32 });
+    return new Map(module.outputs.map((id) => [sources.get(id) ?? id, results.get(id)!]));
+  };
+  return {
+    file: options.model,
+    runs: exact.map(({ inputs, outputs }) => ({
+      inputs: new Map([...fixed, ...inputs]),
+      outputs: alone ? answers(inputs, false) : outputs,
+    })),
+    rounded: ({ inputs }) => answers(inputs, true),
+    coarser: coarsenessOf(model),
+    withoutAdapter: alone !== undefined,
+  };
+}
+
+/** Inputs of the file that the compilation stores: those of --fix, an empty past, and the parameters of an adapter. */
+const fixedInputs = (model: OnnxModel): ReadonlyMap<string, TypedTensor> =>
+  new Map(
+    model.graph.inputs.flatMap(({ name }) => {
+      const stored = model.graph.initializers.get(name);
+      return stored ? [[name, { dtype: stored.dtype, tensor: readTensor(model, stored) }] as const] : [];
+    }),
+  );
+
+/** Single precision has 24 bits, float16 11, bfloat16 8. */
+function coarsenessOf({ graph }: OnnxModel): number {
+  const types = new Set([...graph.initializers.values(), ...graph.inputs, ...graph.outputs].map(({ dtype }) => dtype));
+  if (types.has("bfloat16")) return 2 ** 16;
+  return types.has("float16") ? 2 ** 13 : 1;
+}
