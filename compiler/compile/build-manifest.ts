@@ -6,7 +6,7 @@ import type { WeightStore } from "../../ir/tensor.ts";
 import { isFixed } from "../../ir/type.ts";
 import { producersOf } from "../../ir/uses.ts";
 import { fewestRuns, type PublishedBound, publishedBits, type WrapEstimate } from "../../passes/4-quantize/index.ts";
-import { inexactOperators } from "../../passes/5-select/index.ts";
+import { inexactOperators, openedRoundings } from "../../passes/5-select/index.ts";
 import type { ClientCut, GuardFacts, SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
@@ -94,6 +94,10 @@ const caveatsOf = (
   const { tails } = state.client;
   return [
     ...roundingCaveats(options.target.truncation, inexact),
+    ...openedRoundings(state.module).map(
+      (protocol) =>
+        `what is opened is rounded by ${protocol}: whoever repeats a question sees bits that rounding drops`,
+    ),
     "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
     ...(state.server
       ? [

@@ -96,7 +96,12 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         sharedByServer: list(object({ value: text, tensor: text, shape: list(count) })),
         taken: list(object({ value: text, tensor: text, shape: list(count) })),
         kept: list(object({ value: text, tensor: text, shape: list(count), from: list(text) })),
-        opened: list(object({ value: text, tensor: text, to: text, shape: list(count), from: list(text) })),
+        opened: list(
+          object(
+            { value: text, tensor: text, to: text, shape: list(count), from: list(text) },
+            { carries: list(text) },
+          ),
+        ),
         published: object({
           integers: count,
           bits: count,
