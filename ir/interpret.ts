@@ -21,8 +21,14 @@ export interface InterpretOptions {
 /** Integers up to this are exact in float64, and so are sums and differences of two before the check. */
 const exactLimit = 2 ** 53;
 
-const scaled = (value: Tensor, factor: number): Tensor =>
-  factor === 1 ? value : { shape: value.shape, data: value.data.map((x) => x * factor) };
+// Loops over plain indices from here on: every element of every value passes through, and a callback costs more.
+function scaled(value: Tensor, factor: number): Tensor {
+  if (factor === 1) return value;
+  const { shape, data } = value;
+  const out = new Float64Array(data.length);
+  for (let i = 0; i < out.length; i++) out[i] = data[i]! * factor;
+  return { shape, data: out };
+}
 
 /** Real numbers that a raw value of this element represents. */
 export function toReal(raw: Tensor, element: Element): Tensor {
@@ -30,9 +36,12 @@ export function toReal(raw: Tensor, element: Element): Tensor {
 }
 
 /** Nearest integers at a scale, halves up. */
-export function toRaw(real: Tensor, scale: number): Tensor {
+export function toRaw({ shape, data }: Tensor, scale: number): Tensor {
+  const factor = 2 ** scale;
+  const out = new Float64Array(data.length);
   // + 0 turns −0 into 0: integers have one zero.
-  return { shape: real.shape, data: real.data.map((x) => Math.round(x * 2 ** scale) + 0) };
+  for (let i = 0; i < out.length; i++) out[i] = Math.round(data[i]! * factor) + 0;
+  return { shape, data: out };
 }
 
 /**
@@ -55,10 +64,17 @@ function checkRing(raw: Tensor, element: Element, what: string, at: string, coun
   // The ring of width 1 holds 0 and 1, all others are signed.
   const least = isBit(element) ? 0 : -Math.min(2 ** (element.width - 1), exactLimit);
   const limit = isBit(element) ? 2 : counted ? -2 * least : -least;
-  const leaves = (x: number): boolean => !(x >= least && x < limit && x > -exactLimit);
-  const first = raw.data.find(leaves);
-  if (first === undefined) return raw;
-  const count = raw.data.reduce((sum, x) => sum + Number(leaves(x)), 0);
+  const { data } = raw;
+  let count = 0;
+  let first = 0;
+  for (let i = 0; i < data.length; i++) {
+    const x = data[i]!;
+    // NaN leaves it too.
+    if (x >= least && x < limit && x > -exactLimit) continue;
+    if (count === 0) first = x;
+    count += 1;
+  }
+  if (count === 0) return raw;
   const unit = 2 ** -element.scale;
   const found = Number.isNaN(first) ? "an integer beyond 2^53" : `${first * unit}`;
   return fail({

@@ -1,7 +1,7 @@
 // Wrong lines against the tests: npm run mutate -- --paths 'runtime/session/**' [--limit 60 --seed 1 --rule "guard dropped"]
 // Makes mutants of security-relevant lines, runs the nearest cheap tests over each, and prints what killed it. Mutants
 // exist in memory alone: no file is ever changed. `--list` prints them without a run; `--skip 20` leaves out the first
-// ones of the seed. Exit code 1: one survived.
+// ones of the seed; `--at runtime/core/random.ts:40` takes those of a line instead of a seed. Exit code 1: one survived.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -25,9 +25,10 @@ const { values: options } = parseArgs({
     skip: { type: "string", default: "0" },
     seed: { type: "string", default: "1" },
     rule: { type: "string" },
+    at: { type: "string", multiple: true },
     hops: { type: "string", default: "2" },
     tests: { type: "string", default: "8" },
-    "test-seconds": { type: "string", default: "30" },
+    "test-seconds": { type: "string", default: "60" },
     list: { type: "boolean", default: false },
   },
   allowPositionals: true,
@@ -47,11 +48,14 @@ function filesOf(path: string): readonly string[] {
   );
 }
 
-const files = [...new Set(options.paths.flatMap(filesOf))].filter((file) => !noSecurity.test(file));
+const { at } = options;
+const paths = at?.map((place) => place.replace(/:\d+$/, "")) ?? options.paths;
+const files = [...new Set(paths.flatMap(filesOf))].filter((file) => !noSecurity.test(file));
 const all = files
   .flatMap((file) => mutantsOf(root, file))
-  .filter(({ rule }) => options.rule === undefined || rule === options.rule);
-const drawn = shuffled(all, Number(options.seed)).slice(Number(options.skip));
+  .filter(({ rule }) => options.rule === undefined || rule === options.rule)
+  .filter(({ file, line }) => at?.includes(`${file}:${line}`) ?? true);
+const drawn = at ? all : shuffled(all, Number(options.seed)).slice(Number(options.skip));
 console.error(`${all.length} mutants of ${files.length} files`);
 if (options.list) for (const mutant of drawn.slice(0, Number(options.limit))) console.log(describe(mutant));
 else {

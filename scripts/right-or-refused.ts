@@ -2,7 +2,7 @@
 // [-- --networks 500 --inputs 20 --seed 1 --setting 3pc]. Every answer is within its declared error of ONNX Runtime's, or
 // refused, or marked by the guard; a wrong one is printed with its seed, and ends the command with exit code 1.
 import { parseArgs } from "node:util";
-import { countBy } from "lodash-es";
+import countBy from "lodash-es/countBy.js";
 import { type WholeRun, wholeRuns } from "./whole/right-or-refused.ts";
 
 const { values: options } = parseArgs({

@@ -16,6 +16,7 @@ import {
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { packagesOf, writeLicences } from "./licences.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
@@ -69,13 +70,7 @@ async function bundleProto() {
     metafile: true,
     banner: { js: 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);' },
   });
-  return [...new Set(Object.keys(metafile.inputs).map(packageOf))];
-}
-
-/** `node_modules/@a/b/c.js` → `node_modules/@a/b`. */
-function packageOf(file) {
-  const [, folder] = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file.split(sep).join("/"));
-  return join(root, folder);
+  return packagesOf(metafile);
 }
 
 /** The bundle loads its WebAssembly module from its own folder. */
@@ -87,30 +82,6 @@ function copyRuntime() {
     copyFileSync(join(from, name), join(vendor, name));
   }
   return [folderOf("onnxruntime-web"), folderOf("onnxruntime-common")];
-}
-
-const mit = `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
-documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
-rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
-persons to whom the Software is furnished to do so, subject to the following conditions: The above copyright notice and
-this permission notice shall be included in all copies or substantial portions of the Software. THE SOFTWARE IS PROVIDED
-"AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF
-MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT
-HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
-FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
-
-/** Licence notices of packages whose npm tarball has no licence file. */
-const notices = {
-  "onnxruntime-web": `Copyright (c) Microsoft Corporation\n\n${mit}`,
-  "onnxruntime-common": `Copyright (c) Microsoft Corporation\n\n${mit}`,
-};
-
-function licenceOf(folder) {
-  const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
-  const text = file ? readFileSync(join(folder, file), "utf8").trim() : notices[name];
-  if (!text) throw new Error(`${name} has no licence text: add it to scripts/vendor.mjs`);
-  return `## ${name} ${version} (${license})\n\n${text}\n`;
 }
 
 /** Rewrites `from "onnx-proto"` and `import("onnx-proto")` in the output of tsc. */
@@ -133,10 +104,7 @@ function rewriteNames() {
 rmSync(vendor, { recursive: true, force: true });
 mkdirSync(vendor, { recursive: true });
 const packages = [...(await bundleProto()), ...copyRuntime()];
-writeFileSync(
-  join(vendor, "LICENSES.md"),
-  `# What this folder contains\n\nBundled from these npm packages. The only changes are two lines, listed in scripts/vendor.mjs.\n\n${packages.map(licenceOf).join("\n")}`,
-);
+writeLicences(vendor, packages);
 rewriteNames();
 
 // tsc writes files without the execute bit, and npx sets it only when it first links a checkout.

@@ -1,7 +1,7 @@
 import { interpret, interpretRaw, toReal } from "../../ir/interpret.ts";
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
-import { isFixed, sizeOf, type TensorType } from "../../ir/type.ts";
+import { type Interval, isFixed, sizeOf, type TensorType } from "../../ir/type.ts";
 import { type Observation, observe, type RunObservation } from "../../passes/4-quantize/index.ts";
 import { specOf } from "../../passes/5-select/index.ts";
 import { type Fixed, type Spec, ulpsOf } from "../../runtime/protocols/kit/index.ts";
@@ -66,12 +66,13 @@ export function errorBounds(
       const move = isMade ? ulpNoise(ulps.get(id) ?? 0, lowEnds.unitsOf(op, seen)) : rounded;
       if (!move) return raw;
       const shared = isMade && together ? Math.sign(next()) * systematicPart : undefined;
-      const isWithin = within(module, id);
-      const moveWithin = (x: number): number => {
-        const moved = move(x, shared ?? next());
-        return isWithin(moved) ? moved : x;
-      };
-      return { shape: raw.shape, data: raw.data.map(moveWithin) };
+      const { lo, hi } = boundsOfIntegers(module, id);
+      const data = new Float64Array(raw.data.length);
+      for (let i = 0; i < data.length; i++) {
+        const moved = move(raw.data[i]!, shared ?? next());
+        data[i] = moved >= lo && moved <= hi ? moved : raw.data[i]!;
+      }
+      return { shape: raw.shape, data };
     };
     const moved = interpretRaw(roomy, weights, inputs, {
       adjust: (id, raw, op) => lowEnds.admit(id, disturb(id, raw, op)),
@@ -79,8 +80,9 @@ export function errorBounds(
     for (const [id, { data }] of exact) {
       // What stays shared is in integers.
       const other = toReal(moved.get(id)!, typeOf(module, id).element).data;
-      const most = data.reduce((worst, x, at) => Math.max(worst, factor * Math.abs(x - other[at]!)), 0);
-      bounds.set(id, Math.max(bounds.get(id) ?? 0, most));
+      let most = bounds.get(id) ?? 0;
+      for (let at = 0; at < data.length; at++) most = Math.max(most, factor * Math.abs(data[at]! - other[at]!));
+      bounds.set(id, most);
     }
   }
   return bounds;
@@ -114,11 +116,10 @@ function isExactParam({ params, values }: Module, id: ValueId): boolean {
   return Object.hasOwn(params, id) && isFixed(element) && (element.scale < 8 || sizeOf(shape) === 1);
 }
 
-/** Whether a residue is within the bounds of a value without fractional bits: a truth value stays one. */
-function within({ values }: Module, id: ValueId): (raw: number) => boolean {
+/** Bounds of a value without fractional bits: a truth value stays one. */
+function boundsOfIntegers({ values }: Module, id: ValueId): Interval {
   const { range, type } = values[id]!;
-  if (!range || !isFixed(type.element) || type.element.scale !== 0) return () => true;
-  return (raw) => raw >= range.lo && raw <= range.hi;
+  return range && isFixed(type.element) && type.element.scale === 0 ? range : { lo: -Infinity, hi: Infinity };
 }
 
 /** A truncation that equals the interpreter's still drops a part of a unit of the real number. */

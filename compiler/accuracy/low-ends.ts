@@ -1,4 +1,4 @@
-import { mapValues } from "lodash-es";
+import mapValues from "lodash-es/mapValues.js";
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { isBit, isFixed } from "../../ir/type.ts";

@@ -33,10 +33,11 @@ export const isWellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(te
  */
 export const isValueName = (text: string): boolean => /^[A-Za-z_][A-Za-z0-9_.]*$/.test(text);
 
-const match = (pattern: RegExp, text: string, at: number): string | undefined => {
+/** Length of what a sticky pattern matches at a position; −1: it does not. */
+function matchLength(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;
-  return pattern.test(text) ? text.slice(at, pattern.lastIndex) : undefined;
-};
+  return pattern.test(text) ? pattern.lastIndex - at : -1;
+}
 
 /** Allows printable ASCII and line feeds: no other line ends, no characters that change the order of reading. */
 export function checkCharacters(text: string): void {
@@ -50,22 +51,25 @@ export function tokenize(text: string, { skip, kinds }: TokenRules): readonly To
   const tokens: Token[] = [];
   let [at, line] = [0, 1];
   for (;;) {
-    const space = match(skip, text, at) ?? "";
-    at += space.length;
-    for (let end = space.indexOf("\n"); end >= 0; end = space.indexOf("\n", end + 1)) line += 1;
-    if (at === text.length) return [...tokens, { kind: "end", text: "", line }];
-    const token = tokenAt(text, at, kinds);
+    const end = at + Math.max(0, matchLength(skip, text, at));
+    for (; at < end; at++) if (text.charCodeAt(at) === lineFeed) line += 1;
+    if (at === text.length) break;
+    const token = tokenAt(text, at, line, kinds);
     if (!token) throw new ParseFault(`unexpected ${JSON.stringify(text.slice(at, at + 12))}`, line);
-    tokens.push({ ...token, line });
+    tokens.push(token);
     at += token.text.length;
   }
+  tokens.push({ kind: "end", text: "", line });
+  return tokens;
 }
 
+const lineFeed = 10;
+
 /** No token contains a line end. */
-function tokenAt(text: string, at: number, kinds: TokenRules["kinds"]): Pick<Token, "kind" | "text"> | undefined {
+function tokenAt(text: string, at: number, line: number, kinds: TokenRules["kinds"]): Token | undefined {
   for (const [kind, pattern] of kinds) {
-    const found = match(pattern, text, at);
-    if (found !== undefined) return { kind, text: found };
+    const length = matchLength(pattern, text, at);
+    if (length >= 0) return { kind, text: text.slice(at, at + length), line };
   }
   return undefined;
 }
@@ -92,26 +96,30 @@ export interface TokenReader {
 
 export function createTokenReader(tokens: readonly Token[]): TokenReader {
   let at = 0;
-  const next = (): Token => tokens[Math.min(at, tokens.length - 1)]!;
+  let next = tokens[0]!;
+  const advance = (): void => {
+    at = Math.min(at + 1, tokens.length - 1);
+    next = tokens[at]!;
+  };
   const fail = (what: string): never => {
-    const { kind, text, line } = next();
+    const { kind, text, line } = next;
     throw new ParseFault(`expected ${what}, found ${kind === "end" ? "the end" : text}`, line);
   };
-  const sees = (text: string): boolean => next().text === text && next().kind !== "string";
+  const sees = (text: string): boolean => next.text === text && next.kind !== "string";
   const accepts = (text: string): boolean => {
     if (!sees(text)) return false;
-    at += 1;
+    advance();
     return true;
   };
   const take = (kind: Token["kind"], what: string): string => {
-    const token = next();
+    const token = next;
     if (token.kind !== kind) fail(what);
-    at += 1;
+    advance();
     return token.text;
   };
   return {
-    line: () => next().line,
-    kind: () => next().kind,
+    line: () => next.line,
+    kind: () => next.kind,
     sees,
     accepts,
     expect: (words) => {
@@ -130,7 +138,7 @@ export function createTokenReader(tokens: readonly Token[]): TokenReader {
       return items;
     },
     string: () => {
-      const { line } = next();
+      const { line } = next;
       const text = take("string", "a string");
       try {
         const value = JSON.parse(text) as string;

@@ -1,6 +1,6 @@
 export type { ChunkManifest, GuardManifest, Manifest, OptimizationTarget, SharedValueManifest } from "./manifest.ts";
 export { mayHoldWeight, packWeights, weightDigests } from "./pack-weights.ts";
-export { packageRoot } from "./package-root.ts";
+export { isBuilt, packageRoot, threadModule } from "./package-root.ts";
 export {
   chosenAdapter,
   loadManifest,

@@ -1,4 +1,5 @@
-import { groupBy, uniqBy } from "lodash-es";
+import groupBy from "lodash-es/groupBy.js";
+import uniqBy from "lodash-es/uniqBy.js";
 import { counted } from "../../ir/counted.ts";
 import { type Diagnostic, formatDiagnostic } from "../../ir/diagnostic.ts";
 import { printable } from "../../ir/printable.ts";

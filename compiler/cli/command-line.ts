@@ -25,6 +25,7 @@ const sanitized = (io: CommandIo): CommandIo => ({
   get interrupted() {
     return io.interrupted;
   },
+  onHangup: io.onHangup,
   beforeSignal: io.beforeSignal,
 });
 

@@ -53,8 +53,8 @@ export interface CommandIo {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Resolves at the first SIGINT or SIGTERM. */
   readonly interrupted: Promise<void>;
-  /** Does this work at each SIGHUP, where the system has that; returns what takes it back. */
-  readonly onHangup?: (work: () => void) => () => void;
+  /** Does this work at each SIGHUP, which would end the process otherwise; returns what takes it back. */
+  readonly onHangup: (work: () => void) => () => void;
   /** Does this work before a SIGINT or SIGTERM ends the process; returns what takes it back. */
   readonly beforeSignal: (work: () => void) => () => void;
 }

@@ -101,7 +101,7 @@ export async function serveUntilInterrupted(
   io.out(json ? "" : `listening on ${addressText(listening)}\n`);
   const health = service.health ? `, health on ${addressText(service.health)}` : "";
   log(`listening on ${addressText(listening)}${health}`, { event: "listening" });
-  const forget = io.onHangup?.(() => {
+  const forget = io.onHangup(() => {
     service.reload().catch((error: unknown) => {
       const { text } = failureOf(error);
       log(`not reloaded, and nothing changed: ${text.replace(/\s*\n\s*/g, "; ")}`, {
@@ -112,6 +112,6 @@ export async function serveUntilInterrupted(
   });
   await io.interrupted;
   await service.drain(seconds);
-  forget?.();
+  forget();
   return { json: { schema: 1, listened: listening }, text: "" };
 }

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
-import { countBy, sortBy } from "lodash-es";
+import countBy from "lodash-es/countBy.js";
+import sortBy from "lodash-es/sortBy.js";
 import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import type { WeightStore } from "../../ir/tensor.ts";
 import { isFixed } from "../../ir/type.ts";

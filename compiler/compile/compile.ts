@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { sortedUniq } from "lodash-es";
+import sortedUniq from "lodash-es/sortedUniq.js";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module, Stage, ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";

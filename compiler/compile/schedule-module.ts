@@ -17,7 +17,7 @@ export function selectModule(
   calibration: Calibration,
   { setting, truncation, link, objective, precision, preset, guard }: ResolvedTarget,
 ): Omit<ScheduledModule, "scheduled"> {
-  const quantized = runPass(quantizePass({ calibration, precision, truncation }), state);
+  const quantized = runPass(quantizePass({ calibration, precision, truncation, preset: preset !== undefined }), state);
   const selected = runPass(
     selectPass({ setting, truncation, link, objective, ...(guard && { guard }), ...(preset && presetLimits(preset)) }),
     quantized,

@@ -1,5 +1,6 @@
 import { type MessagePort, Worker } from "node:worker_threads";
 import type { Role } from "../../runtime/core/index.ts";
+import { threadModule } from "../build/index.ts";
 import { decodeFailure } from "./failure-message.ts";
 import type { LocalParty } from "./local-party.ts";
 import type { PartyAnswer, PartyCall, PartyTask } from "./party-worker.ts";
@@ -15,9 +16,8 @@ interface PendingCall {
 
 /** Starts a party in a thread of its own. */
 export function startPartyThread(task: PartyTask): PartyThread {
-  const file = import.meta.url.endsWith(".ts") ? "./party-worker.ts" : "./party-worker.js";
   const ports = Object.values(task.links) as MessagePort[];
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: task, transferList: ports });
+  const worker = new Worker(threadModule("compiler/run/party-worker"), { workerData: task, transferList: ports });
   const waiting = new Map<number, PendingCall>();
   let calls = 0;
   let dead: unknown;

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { isBuilt } from "../build/index.ts";
 
 /** What a service allows. Each bound is an option of `serve` and `deal`, and a variable of the environment. */
 export interface ServiceLimits {
@@ -27,9 +28,6 @@ interface LimitSpec {
 }
 
 const cores = availableParallelism();
-/** Node starts threads from JavaScript: what runs from its sources, as tests do, computes in one thread. */
-const isBuilt = import.meta.url.endsWith(".js");
-
 /** By limit: its default and its help. The options, the variables and the checks of the API are made of this table. */
 export const limitSpecs: Readonly<Record<keyof ServiceLimits, LimitSpec>> = {
   maxSessions: {
@@ -56,6 +54,7 @@ export const limitSpecs: Readonly<Record<keyof ServiceLimits, LimitSpec>> = {
     help: "seconds that the service computes for a session (default: 3600)",
   },
   workers: {
+    // Node starts threads from JavaScript: what runs from its sources, as tests do, computes in one thread.
     fallback: isBuilt ? Math.min(16, Math.max(2, cores - 1)) : 0,
     least: 0,
     help: "threads that plan and compute; 0 computes where peers are answered (default: one less than cores, at least 2)",

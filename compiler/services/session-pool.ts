@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { type Role, SessionError, sessionError } from "../../runtime/core/index.ts";
+import { threadModule } from "../build/index.ts";
 import { decodeFailure, encodeFailure } from "../run/index.ts";
 import type { Ask, FromThread, SessionChannels, SessionWork, ToThread, WorkSource } from "./session-work.ts";
 
@@ -36,11 +37,17 @@ interface HostedSession extends SessionHost {
  * of those that have something. A session that waits for its peers costs the others nothing.
  */
 interface WorkerSlot {
-  readonly worker: Worker;
+  readonly worker: Thread;
   readonly sessions: Map<number, HostedSession>;
   readonly ready: Map<number, ToThread>;
   running: { readonly id: number; readonly sinceMs: number } | undefined;
 }
+
+/** What a pool needs of a `Worker`. */
+export type Thread = Pick<Worker, "on" | "postMessage" | "terminate">;
+
+const startWorker = (source: WorkSource): Thread =>
+  new Worker(threadModule("compiler/services/session-thread"), { workerData: source });
 
 /** A worker that computes for this long without a pause is ended, with its sessions. */
 const stuckMs = 600_000;
@@ -49,12 +56,12 @@ const longStepMs = 500;
 const sendWindowBytes = 2 ** 24;
 
 /** Threads of one kind, started as they are needed. */
-export function createSessionPool(source: WorkSource, most: number): SessionPool {
+export function createSessionPool(source: WorkSource, most: number, startThread = startWorker): SessionPool {
   const slots = new Set<WorkerSlot>();
   let sessions = 0;
   let isClosing = false;
   const start = (): WorkerSlot => {
-    const worker = new Worker(new URL("./session-thread.js", import.meta.url), { workerData: source });
+    const worker = startThread(source);
     const slot: WorkerSlot = { worker, sessions: new Map(), ready: new Map(), running: undefined };
     const die = (found: Error): void => {
       // A thread that the service itself ends is no fault.

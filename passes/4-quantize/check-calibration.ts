@@ -1,4 +1,4 @@
-import { sortBy } from "lodash-es";
+import sortBy from "lodash-es/sortBy.js";
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { hasData } from "../../ir/tensor.ts";

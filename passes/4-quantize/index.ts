@@ -21,6 +21,8 @@ export interface QuantizeOptions {
   readonly precision?: Precision;
   /** exact: operators leave rounding to truncations wherever they can. Default: fast. */
   readonly truncation?: "fast" | "exact";
+  /** Another system's numerics: what it opens is rounded as its authors do. */
+  readonly preset?: boolean;
 }
 
 /** The code of a value without bounds, or whose bounds need a wider ring. */
@@ -35,7 +37,7 @@ const maxWidth = 64;
  */
 export function quantize(
   state: SplitState,
-  { calibration, precision = defaultPrecision, truncation }: QuantizeOptions,
+  { calibration, precision = defaultPrecision, truncation, preset = false }: QuantizeOptions,
 ): SplitState {
   const integers = new Set(
     cutsOf(state)
@@ -45,7 +47,14 @@ export function quantize(
   const functions = new Set(cutsOf(state).flatMap((cut) => (cut.functions ? [cut.value] : [])));
   const fine = createFineInputs(state.module, functions, calibration, precision);
   const exact = truncation === "exact";
-  const { module, problems } = assignScales(state, { precision, calibration, integers, fine, exact });
+  const { module, problems } = assignScales(state, {
+    precision,
+    calibration,
+    integers,
+    fine,
+    exact,
+    roundsOpened: !preset,
+  });
   throwIfAny(problems);
   throwIfAny(tooWide(module));
   return alignThresholds({ ...state, module }, precision.activation);

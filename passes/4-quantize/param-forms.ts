@@ -1,4 +1,4 @@
-import { sortBy } from "lodash-es";
+import sortBy from "lodash-es/sortBy.js";
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { bitsFor, type FixedPoint, fx, type Interval } from "../../ir/type.ts";

@@ -15,13 +15,15 @@ export interface ScaleOptions {
   /** Inputs that hold integers: they are shared without fractional bits. */
   readonly integers: ReadonlySet<ValueId>;
   readonly fine: FineInputs;
+  /** A norm that is opened rounds by shares: whether it keeps `openedBits` more, which a truncation then drops exactly. */
+  readonly roundsOpened: boolean;
   /** Products of secrets keep all their bits, so that a separate truncation, which can be exact, drops them. */
   readonly exact: boolean;
 }
 
 export interface ScaleState extends ScaleOptions, PassState {
   readonly users: ReadonlyMap<ValueId, readonly Op[]>;
-  readonly origins: ReadonlyMap<ValueId, string>;
+  readonly makers: ReadonlyMap<ValueId, Op>;
   readonly values: Record<ValueId, Value>;
   readonly params: Record<ValueId, string>;
   readonly ops: Op[];
@@ -66,6 +68,7 @@ export function wantedOf(id: ValueId, walk: ScaleState): number {
     if (passesScale.has(op.name)) return wantedOf(op.result, walk);
     const own = ruleOf(op, plentiful(op, walk), walk)?.operands[op.operands.indexOf(id)] ?? activation;
     const scale = own < plenty ? (walk.precision.fine ? own : Math.min(own, activation)) : activation;
+    if (op.name === "reveal" && walk.roundsOpened && roundsInside(id, walk)) return scale + openedBits;
     if (opDef(op.name).linear === "joint") return Math.max(scale, wantedOf(op.result, walk));
     const most = wantedOf(op.result, walk);
     return most > activation ? Math.max(scale, most + bitsOfFactor(op, id, walk)) : scale;
@@ -73,6 +76,21 @@ export function wantedOf(id: ValueId, walk: ScaleState): number {
   const most = wanted.length > 0 ? Math.max(...wanted) : activation;
   walk.wanted.set(id, most);
   return most;
+}
+
+/**
+ * What a norm that is opened keeps beyond the bits that its reader gets. Its own rounding is by shares, so its result may
+ * be off by a unit: that carry decides one opened rounding of 2^8, and all of them without these bits.
+ */
+const openedBits = 8;
+const roundsByShares: ReadonlySet<string> = new Set(["rms-norm", "layer-norm"]);
+
+/** Whether a value is a norm's result, at most after operators that each party computes alone. */
+function roundsInside(id: ValueId, walk: ScaleState): boolean {
+  const maker = walk.makers.get(id);
+  if (!maker) return false;
+  if (roundsByShares.has(maker.name)) return true;
+  return opDef(maker.name).linear === "joint" && maker.operands.some((operand) => roundsInside(operand, walk));
 }
 
 /**

@@ -29,7 +29,7 @@ export function assignScales(
     module,
     weights,
     users: usersOf(opsOf(module)),
-    origins: new Map(opsOf(module).map((op) => [op.result, op.origin])),
+    makers: new Map(opsOf(module).map((op) => [op.result, op])),
     values: {},
     params: {},
     ops: [],
@@ -142,7 +142,7 @@ function truncated(id: ValueId, scale: number, wanted: number, walk: ScaleState)
   const whole = value.type.element as FixedPoint;
   const width = Math.max(whole.width, element.width + by);
   walk.values[id] = { ...value, type: { ...value.type, element: fx(width, scale) } };
-  walk.ops.push({ name: "truncate", operands: [id], result, attrs: { by }, origin: walk.origins.get(id) ?? "" });
+  walk.ops.push({ name: "truncate", operands: [id], result, attrs: { by }, origin: walk.makers.get(id)?.origin ?? "" });
   walk.made.set(key, result);
   return result;
 }

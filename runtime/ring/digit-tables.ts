@@ -6,10 +6,16 @@ export function onesBelow(digits: RingTensor): RingTensor {
   if (digits.width > 6) throw new RangeError(`digit tables take digits of at most 6 bits, got ${digits.width}`);
   const width = 2 ** digits.width;
   return kernel([digits], digits.shape, width, (out, data) => {
-    const lanes = lanesOf(width);
-    for (let i = 0; i < out.length; i++) {
-      // Bits 32…63 belong to the digit minus 32. Where that is negative, the store truncates the fraction to 0.
-      out[i] = 2 ** Math.min(data[Math.floor(i / lanes)]! - 32 * (i % lanes), 32) - 1;
+    if (lanesOf(width) === 1) {
+      for (let i = 0; i < out.length; i++) out[i] = (1 << data[i]!) - 1;
+      return;
+    }
+    for (let i = 0; i < data.length; i++) {
+      // A shift takes its count mod 32; bit 5 of the digit says that the low word is full.
+      const ones = (1 << data[i]!) - 1;
+      const full = -(data[i]! >>> 5);
+      out[2 * i] = ones | full;
+      out[2 * i + 1] = ones & full;
     }
   });
 }
@@ -24,13 +30,10 @@ export function subsetProducts(bits: RingTensor, factor: RingTensor): RingTensor
   const shape: Shape = factor.shape;
   const stride = sizeOf(shape);
   return kernel([bits, factor], shape, 2 ** count, (out, b, f) => {
-    for (let i = 0; i < out.length; i++) {
-      let word = f[i]!;
-      // Doubling: the sets with the next bit are the sets without it, shifted, where that bit is 1.
-      for (let j = count - 1, size = 1; j >= 0; j--, size *= 2) {
-        if (b[j * stride + i]!) word |= word << size;
-      }
-      out[i] = word;
+    out.set(f);
+    // Doubling: the sets with the next bit are the sets without it, shifted, where that bit is 1.
+    for (let j = count - 1, size = 1; j >= 0; j--, size *= 2) {
+      for (let i = 0; i < out.length; i++) out[i] = out[i]! | ((out[i]! << size) & -b[j * stride + i]!);
     }
   });
 }
@@ -81,21 +84,31 @@ export function combineDigits(
   const shape = less.shape.slice(1);
   const stride = sizeOf(shape);
   return kernel([less, equal, products, ...guarded], shape, 1, (out, l, e, b, ...a) => {
-    for (let i = 0; i < out.length; i++) {
-      let coefficients = 1;
-      let word = 0;
+    const coefficients = new Int32Array(tile);
+    const words = new Int32Array(tile);
+    for (let from = 0; from < stride; from += tile) {
+      const size = Math.min(tile, stride - from);
+      coefficients.fill(1);
+      words.fill(0);
       for (let d = count - 1; d >= 0; d--) {
-        // The opened bits are public, so branching on them reveals nothing.
-        word ^= coefficients & ((l[d * stride + i]! ? b[i]! : 0) ^ a[d]![i]!);
-        if (d > 0) {
-          const selected = e[(d - 1) * stride + i]! ? coefficients : 0;
-          coefficients = selected | (coefficients << (1 << (count - 1 - d)));
+        const [guard, shift] = [a[d]!, 1 << (count - 1 - d)];
+        for (let i = 0, at = from; i < size; i++, at++) {
+          const below = (b[at]! & -l[d * stride + at]!) ^ guard[at]!;
+          words[i] = words[i]! ^ (coefficients[i]! & below);
+        }
+        if (d === 0) break;
+        for (let i = 0, at = (d - 1) * stride + from; i < size; i++, at++) {
+          const selected = coefficients[i]! & -e[at]!;
+          coefficients[i] = selected | (coefficients[i]! << shift);
         }
       }
-      out[i] = parity(word);
+      for (let i = 0; i < size; i++) out[from + i] = parity(words[i]!);
     }
   });
 }
+
+/** Elements at a time: their words stay in the cache of one core. */
+const tile = 1024;
 
 function parity(word: number): number {
   let folded = word ^ (word >>> 16);

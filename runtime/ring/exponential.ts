@@ -1,4 +1,4 @@
-import { writer } from "./harmonics.ts";
+import { writeIntegers } from "./harmonics.ts";
 import { kernel } from "./kernel.ts";
 import { powerOfTwo } from "./portable-math.ts";
 import type { RingTensor } from "./tensor.ts";
@@ -12,9 +12,10 @@ export function exponentials(
   width: number,
 ): RingTensor {
   return kernel([values], values.shape, width, (out, data) => {
-    const put = writer(out, width);
+    const integers = new Float64Array(data.length);
     for (let i = 0; i < data.length; i++) {
-      put(i, Math.round(powerOfTwo((sign * data[i]!) / 2 ** fraction + exponent)));
+      integers[i] = Math.round(powerOfTwo((sign * data[i]!) / 2 ** fraction + exponent));
     }
+    writeIntegers(out, 0, integers, data.length, width);
   });
 }

@@ -1,6 +1,6 @@
-import { kernel } from "./kernel.ts";
-import { cosineSine } from "./portable-math.ts";
-import { lanesOf, type RingTensor, sizeOf } from "./tensor.ts";
+import { kernel, topMask } from "./kernel.ts";
+import { cosinesAndSines } from "./portable-math.ts";
+import { lanesOf, type RingTensor } from "./tensor.ts";
 
 /** f(x) ≈ constant + Σ_{k=1…K} cosines[k−1]·cos(2πkx/P) + sines[k−1]·sin(2πkx/P). */
 export interface Series {
@@ -16,13 +16,14 @@ export const harmonicsOf = (series: Series): number => Math.max(series.cosines.l
  * `scale` fractional bits, [2K, …shape] in a ring of `width` bits. `secret` has exactly `bits` bits: the whole period.
  */
 export function maskHarmonics(secret: RingTensor, count: number, scale: number, width: number): RingTensor {
-  const stride = sizeOf(secret.shape);
   const unit = 2 ** scale;
   return kernel([secret], [2 * count, ...secret.shape], width, (out, r) => {
-    const put = writer(out, width);
-    forEachAngle(r, secret.width, count, (i, k, cosine, sine) => {
-      put(k * stride + i, Math.round(cosine * unit));
-      put((count + k) * stride + i, Math.round(sine * unit));
+    const values = new Float64Array(tile);
+    forEachHarmonic(r, secret.width, count, (at, size, k, cosines, sines) => {
+      for (let i = 0; i < size; i++) values[i] = Math.round(cosines[i]! * unit);
+      writeIntegers(out, k * r.length + at, values, size, width);
+      for (let i = 0; i < size; i++) values[i] = Math.round(sines[i]! * unit);
+      writeIntegers(out, (count + k) * r.length + at, values, size, width);
     });
   });
 }
@@ -33,50 +34,60 @@ export function maskHarmonics(secret: RingTensor, count: number, scale: number, 
  */
 export function openedHarmonics(opened: RingTensor, series: Series, scale: number, width: number): RingTensor {
   const count = harmonicsOf(series);
-  const stride = sizeOf(opened.shape);
   const unit = 2 ** scale;
   return kernel([opened], [2 * count, ...opened.shape], width, (out, x) => {
-    const put = writer(out, width);
-    forEachAngle(x, opened.width, count, (i, k, cosine, sine) => {
+    const values = new Float64Array(tile);
+    forEachHarmonic(x, opened.width, count, (at, size, k, cosines, sines) => {
       const a = series.cosines[k] ?? 0;
       const b = series.sines[k] ?? 0;
-      put(k * stride + i, Math.round((a * cosine + b * sine) * unit));
-      put((count + k) * stride + i, Math.round((a * sine - b * cosine) * unit));
+      for (let i = 0; i < size; i++) values[i] = Math.round((a * cosines[i]! + b * sines[i]!) * unit);
+      writeIntegers(out, k * x.length + at, values, size, width);
+      for (let i = 0; i < size; i++) values[i] = Math.round((a * sines[i]! - b * cosines[i]!) * unit);
+      writeIntegers(out, (count + k) * x.length + at, values, size, width);
     });
   });
 }
 
-function forEachAngle(
+/** Elements at a time: their angles stay in the cache of one core. */
+const tile = 512;
+
+/** Visits cos and sin of 2π(k+1)·x/2^bits, k = 0…count−1, for `size` elements from `at`. */
+function forEachHarmonic(
   data: Uint32Array,
   bits: number,
   count: number,
-  visit: (element: number, k: number, cosine: number, sine: number) => void,
+  visit: (at: number, size: number, k: number, cosines: Float64Array, sines: Float64Array) => void,
 ): void {
   if (bits > 32) throw new RangeError(`a period of ${bits} bits is wider than a lane`);
-  for (let i = 0; i < data.length; i++) {
-    const [c, s] = cosineSine(data[i]!, bits);
-    let cosine = c;
-    let sine = s;
+  const [c, s, cosines, sines] = [0, 1, 2, 3].map(() => new Float64Array(Math.min(tile, data.length))) as Tile;
+  for (let at = 0; at < data.length; at += tile) {
+    const size = Math.min(tile, data.length - at);
+    cosinesAndSines(data, at, bits, c.subarray(0, size), s.subarray(0, size));
+    cosines.set(c);
+    sines.set(s);
     for (let k = 0; k < count; k++) {
-      visit(i, k, cosine, sine);
+      visit(at, size, k, cosines, sines);
       // Next multiple of the angle by sums and products only, which are the same in every engine.
-      const next = cosine * c - sine * s;
-      sine = sine * c + cosine * s;
-      cosine = next;
+      for (let i = 0; i < size; i++) {
+        const next = cosines[i]! * c[i]! - sines[i]! * s[i]!;
+        sines[i] = sines[i]! * c[i]! + cosines[i]! * s[i]!;
+        cosines[i] = next;
+      }
     }
   }
 }
+type Tile = [Float64Array, Float64Array, Float64Array, Float64Array];
 
-/** Writes an exact integer as a residue mod 2^width. */
-export function writer(out: Uint32Array, width: number): (element: number, value: number) => void {
-  const top = 0xffffffff >>> (-width & 31);
+/** Writes `size` exact integers below 2^53 as residues mod 2^width, from element `at` on. */
+export function writeIntegers(out: Uint32Array, at: number, values: Float64Array, size: number, width: number): void {
+  const top = topMask(width);
   if (lanesOf(width) === 1) {
-    return (element, value) => {
-      out[element] = value & top;
-    };
+    for (let i = 0; i < size; i++) out[at + i] = values[i]! & top;
+  } else {
+    for (let i = 0; i < size; i++) {
+      const value = values[i]!;
+      out[2 * (at + i)] = value | 0;
+      out[2 * (at + i) + 1] = Math.floor(value / 4294967296) & top;
+    }
   }
-  return (element, value) => {
-    out[2 * element] = value % 4294967296;
-    out[2 * element + 1] = Math.floor(value / 4294967296) & top;
-  };
 }

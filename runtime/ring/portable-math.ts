@@ -8,32 +8,43 @@ const twoPi = 2 * Math.PI;
 const inverseFactorials: number[] = [1];
 for (let n = 1; n < 20; n++) inverseFactorials.push(inverseFactorials[n - 1]! / n);
 
-/** Taylor sum Σ sign·x^n/n! over n ≡ start mod step, n < 20, by Horner from the top. */
-function series(x: number, start: number, step: number, sign: number): number {
-  let sum = 0;
-  for (let n = start + step * Math.floor((19 - start) / step); n >= start; n -= step) {
-    sum = inverseFactorials[n]! + sign * (step === 1 ? x : x * x) * sum;
-  }
-  return start === 1 ? sum * x : sum;
-}
-
-/** [cos, sin] of 2π·index/2^bits for an integer index in [0, 2^bits), error below 1e-15. */
-export function cosineSine(index: number, bits: number): readonly [number, number] {
-  const fraction = index / 2 ** bits;
-  // Reduced to an eighth of a turn on either side of the nearest quarter turn.
-  const quarter = Math.floor(fraction * 4 + 0.5);
-  const angle = twoPi * (fraction - quarter / 4);
-  const c = series(angle, 0, 2, -1);
-  const s = series(angle, 1, 2, -1);
-  switch (quarter & 3) {
-    case 0:
-      return [c, s];
-    case 1:
-      return [-s, c];
-    case 2:
-      return [-c, -s];
-    default:
-      return [s, -c];
+/**
+ * Writes cos and sin of 2π·index/2^bits, error below 1e-15, for indices [from, from + cosines.length) of `data`, each
+ * in [0, 2^bits). Straight-line code: the quarter of the turn selects by products with 0 and 1.
+ */
+export function cosinesAndSines(
+  data: Uint32Array,
+  from: number,
+  bits: number,
+  cosines: Float64Array,
+  sines: Float64Array,
+): void {
+  const turn = 2 ** -bits;
+  const f = inverseFactorials;
+  const [f2, f3, f4, f5, f6, f7, f8, f9] = [f[2]!, f[3]!, f[4]!, f[5]!, f[6]!, f[7]!, f[8]!, f[9]!];
+  const [f10, f11, f12, f13, f14, f15, f16, f17] = [f[10]!, f[11]!, f[12]!, f[13]!, f[14]!, f[15]!, f[16]!, f[17]!];
+  const [f18, f19] = [f[18]!, f[19]!];
+  for (let i = 0; i < cosines.length; i++) {
+    const fraction = data[from + i]! * turn;
+    // Reduced to an eighth of a turn on either side of the nearest quarter turn.
+    const quarter = Math.floor(fraction * 4 + 0.5);
+    const x = twoPi * (fraction - quarter / 4);
+    const y = x * x;
+    let c = f16 - y * f18;
+    c = f12 - y * (f14 - y * c);
+    c = f8 - y * (f10 - y * c);
+    c = f4 - y * (f6 - y * c);
+    c = 1 - y * (f2 - y * c);
+    let s = f17 - y * f19;
+    s = f13 - y * (f15 - y * s);
+    s = f9 - y * (f11 - y * s);
+    s = f5 - y * (f7 - y * s);
+    s = (1 - y * (f3 - y * s)) * x;
+    const odd = quarter & 1;
+    const even = 1 - odd;
+    const sign = 1 - (quarter & 2);
+    cosines[i] = sign * (even * c - odd * s);
+    sines[i] = sign * (even * s + odd * c);
   }
 }
 
@@ -44,7 +55,11 @@ export function powerOfTwo(x: number): number {
   let scale = 1;
   const factor = whole < 0 ? 0.5 : 2;
   for (let i = Math.abs(whole); i > 0; i--) scale *= factor;
-  return series((x - whole) * Math.LN2, 0, 1, 1) * scale;
+  const y = (x - whole) * Math.LN2;
+  // The Taylor sum, by Horner from the top.
+  let sum = 0;
+  for (let n = 19; n >= 0; n--) sum = inverseFactorials[n]! + y * sum;
+  return sum * scale;
 }
 
 /** ⌊log2 x⌋ of a positive finite x, by exact halving and doubling. */

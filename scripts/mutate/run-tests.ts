@@ -11,6 +11,8 @@ export interface TestReport {
   /** The first test that fails. */
   readonly failure?: string | undefined;
   readonly seconds: number;
+  /** It was ended, because it took longer than it may. */
+  readonly isLate?: boolean;
 }
 
 export interface TestRunner {
@@ -42,11 +44,11 @@ export function createTestRunner(root: string): TestRunner {
         from.removeAllListeners();
         resolve(report);
       };
-      const lost = (why: string): void => {
+      const lost = (why: string, isLate = false): void => {
         stop();
-        settle({ failure: why, seconds });
+        settle({ failure: why, seconds, isLate });
       };
-      const timer = setTimeout(() => lost(`no end within ${seconds} s`), seconds * 1000);
+      const timer = setTimeout(() => lost(`no end within ${seconds} s`, true), seconds * 1000);
       from.once("message", (report: TestReport) => settle(report));
       from.once("exit", () => lost("the process ended"));
     });

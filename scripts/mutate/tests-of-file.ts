@@ -36,14 +36,15 @@ export function importersByFile(root: string): ReadonlyMap<string, readonly stri
 }
 
 /**
- * The tests that reach a file, best first: those whose path has most of the file's own path, of them those of mutants,
- * then those that import it most directly. Doors and helpers of tests are no distance.
+ * The tests that reach a file, best first: those that import it themselves, then those whose path has most of the file's
+ * own path, of them those of mutants, then those that import it most directly. Doors and helpers of tests are no distance.
  */
 export function testsOf(
   importers: ReadonlyMap<string, readonly string[]>,
   file: string,
   hops: number,
 ): readonly string[] {
+  const imports = (test: string): boolean => importers.get(file)?.includes(test) ?? false;
   const distance = new Map([[file, 0]]);
   const open = [file];
   for (let next = open.shift(); next !== undefined; next = open.shift()) {
@@ -60,6 +61,7 @@ export function testsOf(
     .filter((each) => isTest(each) && !readsDisk.test(each) && !slow.test(each))
     .sort(
       (a, b) =>
+        Number(imports(b)) - Number(imports(a)) ||
         shared(b, file) - shared(a, file) ||
         Number(/mutants/.test(b)) - Number(/mutants/.test(a)) ||
         distance.get(a)! - distance.get(b)! ||

@@ -90,6 +90,7 @@ async function marillc(folder: string, words: readonly string[]): Promise<Called
       isTerminal: false,
       environment: {},
       interrupted: never,
+      onHangup: () => () => {},
       beforeSignal: () => () => {},
     };
     const status = await runCommandLine(words, io);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isEqual, pick } from "lodash-es";
+import isEqual from "lodash-es/isEqual.js";
+import pick from "lodash-es/pick.js";
 import { resolveModelOptions } from "../../compiler/api/index.ts";
 import { writeBuild } from "../../compiler/build/index.ts";
 import { compileModel } from "../../compiler/compile/index.ts";

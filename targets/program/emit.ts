@@ -1,13 +1,4 @@
-import {
-  type CodeBlockWriter,
-  IndentationText,
-  Project,
-  QuoteKind,
-  type StatementStructures,
-  StructureKind,
-  ts,
-  type WriterFunction,
-} from "ts-morph";
+import CodeBlockWriter from "code-block-writer";
 import type { Role } from "../../runtime/core/index.ts";
 import type { Fixed } from "../../runtime/protocols/kit/index.ts";
 import { headerOf, stepComment, subjectOf } from "./comments.ts";
@@ -24,7 +15,7 @@ export interface ProgramFacts {
 export interface EmittedProgram {
   /** The text for auditors: type-checks against the runtime. */
   readonly ts: string;
-  /** The same without types: no imports, loads from anywhere. */
+  /** The same text without its types: no imports, loads from anywhere. */
   readonly js: string;
 }
 
@@ -32,6 +23,8 @@ export interface EmittedProgram {
 interface Scope {
   readonly plan: ProgramPlan;
   readonly role: Role;
+  /** Whether the text has types. */
+  readonly typed: boolean;
   readonly variable: (value: string) => string;
   /** Values that something reads. */
   readonly used: ReadonlySet<string>;
@@ -45,32 +38,10 @@ interface Scope {
 export function emitProgram(plan: ProgramPlan, role: Role, facts: ProgramFacts): EmittedProgram {
   requireLabels([...plan.steps.flat().map(({ op }) => op.result), ...Object.keys(plan.weights)]);
   const scope = scopeOf(plan, role);
-  const project = new Project({
-    useInMemoryFileSystem: true,
-    skipLoadingLibFiles: true,
-    manipulationSettings: { indentationText: IndentationText.TwoSpaces, quoteKind: QuoteKind.Double },
-  });
-  const file = project.createSourceFile("program.ts", { statements: statementsOf(scope, facts) });
-  const text = file.getFullText();
-  return { ts: text, js: transpileProgram(text) };
+  return { ts: textOf({ ...scope, typed: true }, facts), js: textOf({ ...scope, typed: false }, facts) };
 }
 
-/** The JavaScript of a generated program; an auditor of the TypeScript can compare it. */
-export function transpileProgram(text: string): string {
-  const { outputText } = ts.transpileModule(text, {
-    fileName: "program.ts",
-    compilerOptions: {
-      module: ts.ModuleKind.ES2022,
-      target: ts.ScriptTarget.ES2022,
-      verbatimModuleSyntax: true,
-      removeComments: false,
-      newLine: ts.NewLineKind.LineFeed,
-    },
-  });
-  return outputText;
-}
-
-function scopeOf(plan: ProgramPlan, role: Role): Scope {
+function scopeOf(plan: ProgramPlan, role: Role): Omit<Scope, "typed"> {
   const calls = plan.steps.flat();
   const read = calls.flatMap(({ args }) => args.filter((arg) => arg.kind === "value").map((arg) => arg.id));
   return {
@@ -81,39 +52,33 @@ function scopeOf(plan: ProgramPlan, role: Role): Scope {
   };
 }
 
-/** Statements as writer functions: ts-morph would indent the initialisers of structures once more. */
-function statementsOf(scope: Scope, facts: ProgramFacts): (WriterFunction | StatementStructures)[] {
-  const { plan, role } = scope;
-  return [
-    {
-      kind: StructureKind.ImportDeclaration,
-      isTypeOnly: true,
-      leadingTrivia: `${headerOf(plan, role, facts)}\n\n`,
-      namedImports: [
-        ...(hasCache(plan) ? ["CachedDecl"] : []),
-        "Fixed",
-        ...(hasServerInput(plan) ? ["InputDecl"] : []),
-        "OutputDecl",
-        "Program",
-        "Spec",
-        "WeightDecl",
-      ],
-      moduleSpecifier: "marillc/runtime",
-    },
-    (writer) => {
-      writeTable(writer, "types", typesOf(scope), "Record<string, Fixed>");
-      writeTable(writer, "specs", specsOf(scope), "Record<string, Spec>");
-      const inputs = literals(plan.inputs);
-      if (hasServerInput(plan)) writeTable(writer, "inputTypes", inputs, "Record<string, InputDecl>", "as const ");
-      else writeTable(writer, "inputTypes", inputs, "Record<string, Fixed>");
-      writeTable(writer, "weightTypes", literals(plan.weights), "Record<string, WeightDecl>", "as const ");
-      writeTable(writer, "outputTypes", literals(plan.outputs), "Record<string, OutputDecl>", "as const ");
-      if (hasCache(plan))
-        writeTable(writer, "cachedTypes", cacheTypes(plan), "Record<string, CachedDecl>", "as const ");
-      writeProgram(writer, scope, facts);
-    },
-  ];
+function textOf(scope: Scope, facts: ProgramFacts): string {
+  const { plan, role, typed } = scope;
+  const writer = new CodeBlockWriter({ indentNumberOfSpaces: 2 });
+  writer.write(headerOf(plan, role, facts)).newLine();
+  if (typed) writer.blankLine().writeLine(`import type { ${typesUsed(plan).join(", ")} } from "marillc/runtime";`);
+  const table = (name: string, entries: Entries, type: string, as = ""): void =>
+    writeTable(writer, name, entries, typed ? ` ${as}satisfies ${type}` : "");
+  table("types", typesOf(scope), "Record<string, Fixed>");
+  table("specs", specsOf(scope), "Record<string, Spec>");
+  if (hasServerInput(plan)) table("inputTypes", literals(plan.inputs), "Record<string, InputDecl>", "as const ");
+  else table("inputTypes", literals(plan.inputs), "Record<string, Fixed>");
+  table("weightTypes", literals(plan.weights), "Record<string, WeightDecl>", "as const ");
+  table("outputTypes", literals(plan.outputs), "Record<string, OutputDecl>", "as const ");
+  if (hasCache(plan)) table("cachedTypes", cacheTypes(plan), "Record<string, CachedDecl>", "as const ");
+  writeProgram(writer, scope, facts);
+  return writer.toString();
 }
+
+const typesUsed = (plan: ProgramPlan): readonly string[] => [
+  ...(hasCache(plan) ? ["CachedDecl"] : []),
+  "Fixed",
+  ...(hasServerInput(plan) ? ["InputDecl"] : []),
+  "OutputDecl",
+  "Program",
+  "Spec",
+  "WeightDecl",
+];
 
 const hasCache = ({ cached }: ProgramPlan): boolean => Object.keys(cached).length > 0;
 
@@ -128,12 +93,12 @@ type Entries = readonly (readonly [key: string, text: string])[];
 const literals = (values: Readonly<Record<string, unknown>>): Entries =>
   Object.entries(values).map(([key, value]) => [key, literal(value)]);
 
-/** A constant with one entry per line; `as const ` where strings must keep their literal types. */
-function writeTable(writer: CodeBlockWriter, name: string, entries: Entries, type: string, as = ""): void {
+/** A constant with one entry per line; `as const` where strings must keep their literal types. */
+function writeTable(writer: CodeBlockWriter, name: string, entries: Entries, type: string): void {
   writer.blankLine().write(`const ${name} = `);
   if (entries.length === 0) writer.write("{}");
   else writer.inlineBlock(() => writeEntries(writer, entries));
-  writer.write(` ${as}satisfies ${type};`).newLine();
+  writer.write(`${type};`).newLine();
 }
 
 function writeEntries(writer: CodeBlockWriter, entries: Entries): void {
@@ -170,11 +135,11 @@ function specsOf({ plan, variable }: Scope): Entries {
 }
 
 function writeProgram(writer: CodeBlockWriter, scope: Scope, { hash }: ProgramFacts): void {
-  const { plan, variable } = scope;
+  const { plan, variable, typed } = scope;
   const { name, setting } = plan;
   const tables = ["inputTypes", "weightTypes", ...(hasCache(plan) ? ["cachedTypes"] : [])];
-  const type = `Program<${tables.map((table) => `keyof typeof ${table}`).join(", ")}>`;
-  writer.blankLine().write(`export const program: ${type} = `);
+  const type = typed ? `: Program<${tables.map((table) => `keyof typeof ${table}`).join(", ")}>` : "";
+  writer.blankLine().write(`export const program${type} = `);
   writer.inlineBlock(() => {
     writeEntries(writer, literals({ name, hash, setting }));
     writer.writeLine("inputs: inputTypes,");

@@ -132,6 +132,7 @@ test("a signal during verification leaves no unfinished build", async () => {
     isTerminal: false,
     environment: {},
     interrupted: new Promise(() => {}),
+    onHangup: () => () => {},
     beforeSignal: (remove) => {
       before = unfinished();
       remove();

@@ -23,6 +23,7 @@ export async function marillc(...argv: readonly string[]): Promise<Ran> {
     isTerminal: false,
     environment: {},
     interrupted: new Promise(() => {}),
+    onHangup: () => () => {},
     beforeSignal: () => () => {},
   };
   const code = await runCommandLine(argv, io);

@@ -92,6 +92,7 @@ describe("generation with cached keys and values", () => {
       isTerminal: false,
       environment: {},
       interrupted: new Promise<void>(() => {}),
+      onHangup: () => () => {},
       beforeSignal: () => () => {},
     };
     const { json, text } = await costCommand.run({
@@ -122,6 +123,7 @@ describe("generation with cached keys and values", () => {
       isTerminal: true,
       environment: {},
       interrupted: new Promise<void>(() => {}),
+      onHangup: () => () => {},
       beforeSignal: () => () => {},
     };
     await generateCommand.run({

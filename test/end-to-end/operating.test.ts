@@ -7,6 +7,8 @@ import { acceptInvite, createOwnKey, inviteParty, revokeParty, trustParty } from
 import type { Service, ServiceOptions } from "../../compiler/api/running-service.ts";
 import { deal, query, serve } from "../../compiler/api/services.ts";
 import { loadPartyBuild } from "../../compiler/build/party-build.ts";
+import type { CommandIo } from "../../compiler/cli/command.ts";
+import { runCommandLine } from "../../compiler/cli/command-line.ts";
 import { readIdentity } from "../../compiler/keys/read-identity.ts";
 import { checkInputs, readInputFiles } from "../../compiler/run/input-files.ts";
 import { examineParty } from "../../compiler/services/doctor-checks.ts";
@@ -155,6 +157,29 @@ test("a party that is revoked is gone after a reload, its open sessions too, and
   await ask(parties, "alice");
 });
 
+test("SIGHUP makes the command read the folder again, and ends nothing", async () => {
+  const [out, err, taken]: string[][] = [[], [], []];
+  let hangUp = (): void => {};
+  let interrupt = (): void => {};
+  const interrupted = new Promise<void>((resolve) => {
+    interrupt = resolve;
+  });
+  const io: CommandIo = {
+    ...{ out: (text) => void out!.push(text), err: (text) => void err!.push(text), isTerminal: false },
+    ...{ environment: {}, interrupted, beforeSignal: () => () => {} },
+    onHangup: (work) => {
+      hangUp = work;
+      return () => void taken!.push("back");
+    },
+  };
+  const ended = runCommandLine(["deal", "--listen", listen, "--identity", at("keys/dealer")], io);
+  await eventually(() => out!.join("").includes("listening"));
+  hangUp();
+  await eventually(() => /info {2}reloaded/.test(err!.join("")));
+  interrupt();
+  expect([await ended, taken]).toEqual([0, ["back"]]);
+});
+
 test("metrics count what the log says", async () => {
   for (const [party, folder] of [
     ["dealer", "dealer"],
@@ -178,6 +203,7 @@ test("metrics count what the log says", async () => {
   expect(text).toMatch(/marillc_certificate_expires_seconds 1\.\d+e\+?9|marillc_certificate_expires_seconds \d{10}/);
   expect((await fetch(`${base}/other`)).status).toBe(404);
   expect((await fetch(`${base}/healthz`, { method: "POST" })).status).toBe(405);
+  expect((await fetch(`${base}/healthz`, { method: "HEAD" })).status).toBe(200);
 });
 
 test("doctor leaves no line in another party's log, with an identity and without", async () => {

@@ -9,7 +9,7 @@
  * which follow from them, are left out of the view (`key`). The tests then enumerate everything else, given that a key
  * reveals nothing to its holder (Boyle, Gilboa, Ishai, CCS 2016, theorem 3.3).
  */
-import { memoize } from "lodash-es";
+import memoize from "lodash-es/memoize.js";
 import type { Party } from "../../runtime/core/party.ts";
 import type { Steps } from "../../runtime/core/steps.ts";
 import type { StreamFactory } from "../../runtime/correlations/random-streams.ts";

@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-/** Where Node or a bundler enters the package; workers are named by addresses, and so is the browser's platform. */
+/** Where Node or a bundler enters the package; threads are named by path, and so is the browser's platform. */
 const entries = [
   "compiler/cli/main.js",
   "compiler/index.js",
+  "compiler/run/party-worker.js",
   "compiler/services/session-thread.js",
   "runtime/index.js",
   "runtime/node.js",
@@ -13,8 +14,7 @@ const entries = [
   "runtime/platform/browser.js",
 ];
 
-/** Also `new Worker(new URL(file, …))`, whose file is chosen by its ending. */
-const specifiers = /(?:from |import\(|import |[=:] )"(\.{1,2}\/[^"]+\.m?js)"/g;
+const specifiers = /(?:from |import\(|import )"(\.{1,2}\/[^"]+\.m?js)"/g;
 
 /** Modules of dist that some entry imports, directly or not. */
 export function reachedFrom(folder: string): ReadonlySet<string> {

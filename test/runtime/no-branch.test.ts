@@ -11,8 +11,6 @@ const allowed: Readonly<Record<string, string>> = {
   "bits.ts bitWide": "an opened masked index, which both parties know, selects the lane",
   "convert.ts fromIntegers": "a party's own plain integers, before they are shared: it refuses what no ring holds",
   "convert.ts fromReal": "a party's own plain numbers, before they are shared: likewise",
-  "digit-tables.ts combineDigits": "it selects by opened masked bits",
-  "digit-tables.ts subsetProducts": "the dealer's one-time bits, at the dealer alone: a meta tensor elsewhere",
   "ggm.ts descend": "the side is a bit of an opened masked value, or the body visits both sides",
   "ggm.ts isBelowPoint": "an opened masked value determines the descent",
   "lookups.ts entriesFrom": "the position in a table is an opened masked index",
@@ -20,7 +18,6 @@ const allowed: Readonly<Record<string, string>> = {
   "lookups.ts selectedSums": "an opened masked index rotates the table; every entry is read",
   "pack.ts unpack": "padding of a received frame: zero whatever the secrets are, else the frame is refused",
   "packed-weight.ts packPanels": "bounds of plain weights, at the server that knows them, select the kernel",
-  "portable-math.ts cosineSine": "angles of opened masked values, and of masks at the dealer alone",
   "portable-math.ts powerOfTwo": "exponents of opened masked values, and of masks at the dealer alone",
 };
 

@@ -4,9 +4,10 @@ import { SessionError } from "../../compiler/index.ts";
 import { readIdentity } from "../../compiler/keys/index.ts";
 import { checkInputs, openLocal, readInputFiles } from "../../compiler/run/index.ts";
 import { queryServer } from "../../compiler/services/index.ts";
+import type { TypedTensor } from "../../compiler/tensors/index.ts";
 import type { Deployment, Prepared } from "./deployment.ts";
 
-/** What a client may hold of a session without an answer: 60 s, after which it hangs. */
+/** How long a session may take, unless its caller knows better: after that it hangs. */
 const hungMs = 60_000;
 
 /** What became of one session. `wrong`: an answer that differs from that of parties in one process. */
@@ -21,12 +22,23 @@ export interface HonestClient {
   readonly ask: (at: Pick<Deployment, "server" | "dealer">, allowedMs?: number) => Promise<Outcome>;
 }
 
-export async function honestClient({ build, input, keys }: Prepared): Promise<HonestClient> {
+/** The most likely token of a row. */
+function tokenOf(logits: ArrayLike<number>, shape: readonly number[], row: number): number {
+  const width = shape.at(-1)!;
+  const values = Array.from({ length: width }, (_, k) => logits[row * width + k]!);
+  return values.indexOf(Math.max(...values));
+}
+
+export async function honestClient({ build, input, keys, answerRow }: Prepared): Promise<HonestClient> {
   const part = await loadPartyBuild(build, "client");
   const identity = await readIdentity(join(keys, "client"));
-  const inputs = checkInputs(part.manifest, readInputFiles([`tokens=${input}`]));
+  const inputs = checkInputs(part.manifest, readInputFiles([input]));
   const local = await openLocal({ dir: build, inProcess: true });
-  const expected = String((await local.query(inputs)).outputs.get("logits")!.tensor.data);
+  const answer = (outputs: ReadonlyMap<string, TypedTensor>): string => {
+    const { data, shape } = outputs.get("logits")!.tensor;
+    return answerRow === undefined ? String(data) : `token ${tokenOf(data, shape, answerRow)}`;
+  };
+  const expected = answer((await local.query(inputs)).outputs);
   await local.end();
   return {
     ask: async ({ server, dealer }, allowedMs = hungMs) => {
@@ -35,8 +47,7 @@ export async function honestClient({ build, input, keys }: Prepared): Promise<Ho
       const late = AbortSignal.timeout(allowedMs);
       try {
         const { outputs } = await queryServer({ part, inputs, identity, server, dealer, signal: late });
-        const found = String(outputs.get("logits")!.tensor.data);
-        return { end: found === expected ? "right" : "wrong", ms: ms() };
+        return { end: answer(outputs) === expected ? "right" : "wrong", ms: ms() };
       } catch (error) {
         if (late.aborted) return { end: "hung", ms: ms() };
         const code = error instanceof SessionError ? (error.peerCode ?? error.code) : String(error);

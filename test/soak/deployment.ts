@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { compile, createKeys } from "../../compiler/index.ts";
+import { type CompileOptions, compile, createKeys } from "../../compiler/index.ts";
 import type { Endpoint } from "../../compiler/services/index.ts";
 import { writeTiny } from "../end-to-end/tiny-model.ts";
 import { writeChain } from "./chain-model.ts";
@@ -51,21 +51,42 @@ export interface Deployment {
 export interface Prepared {
   readonly dir: string;
   readonly build: string;
+  /** `tokens=<file>` */
   readonly input: string;
   readonly keys: string;
+  /** Absent where answers are equal bit for bit: the row of the logits whose largest entry is the answer. */
+  readonly answerRow?: number;
 }
+
+async function prepared(
+  dir: string,
+  options: Pick<CompileOptions, "model" | "base" | "adapter" | "calibrate" | "truncation">,
+  rest: Pick<Prepared, "input" | "answerRow">,
+): Promise<Prepared> {
+  const [build, keys] = [join(dir, "build"), join(dir, "keys")];
+  await compile({ ...options, reveal: { logits: "client" }, output: build, verify: false });
+  await createKeys({ folder: keys });
+  return { dir, build, keys, ...rest };
+}
+const newFolder = (): string => mkdtempSync(join(tmpdir(), "marillc-soak-"));
 
 /** The tiny net, or a chain of so many layers. A build whose answers equal the interpreter's bit for bit: whatever differs is wrong. */
 export async function prepare(layers: number | undefined = undefined): Promise<Prepared> {
-  const dir = mkdtempSync(join(tmpdir(), "marillc-soak-"));
+  const dir = newFolder();
   const from = join(dir, "model");
   const { model, base, calibration, input } = layers === undefined ? writeTiny(from) : writeChain(from, layers);
-  const build = join(dir, "build");
-  const reveal = { logits: "client" } as const;
-  await compile({ model, base, calibrate: calibration, reveal, truncation: "exact", output: build, verify: false });
-  const keys = join(dir, "keys");
-  await createKeys({ folder: keys });
-  return { dir, build, input, keys };
+  const options = { model, base, calibrate: calibration, truncation: "exact" } as const;
+  return await prepared(dir, options, { input: `tokens=${input}` });
+}
+
+/** The date fixture, a language model of six layers. Softmax and norms round by shares, so its answer is a token. */
+export async function prepareDate(): Promise<Prepared> {
+  const [from, input] = [join(root, "fixtures/date-llama"), join(root, "fixtures/date-llama/prompt.json")];
+  const { data } = (JSON.parse(readFileSync(input, "utf8")) as { input_ids: { data: number[] } }).input_ids;
+  const answerRow = data.findLastIndex((token) => token !== 0);
+  const [model, adapter] = [join(from, "base-ts17.onnx"), join(from, "adapter")];
+  const options = { model, adapter, calibrate: join(from, "calibration.jsonl") };
+  return await prepared(newFolder(), options, { input: `input_ids=${input}`, answerRow });
 }
 
 export const forget = ({ dir }: Prepared): void => rmSync(dir, { recursive: true, force: true });
@@ -93,8 +114,39 @@ export async function deploy(prepared: Prepared, { serve = [], deal = [] }: Depl
 }
 
 /** Resident megabytes and open descriptors of a process, as Linux counts them. */
-export function resources({ child }: ServiceProcess): { readonly megabytes: number; readonly descriptors: number } {
+function resources({ child }: ServiceProcess): { readonly megabytes: number; readonly descriptors: number } {
   const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
   const kilobytes = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0);
   return { megabytes: Math.round(kilobytes / 1e3), descriptors: readdirSync(`/proc/${child.pid}/fd`).length };
+}
+
+/** Memory and descriptors of both services, looked at now and then. */
+export interface ResourceWatch {
+  readonly look: () => void;
+  readonly text: () => string;
+  /** Whether the last look found about what the first one did. */
+  readonly isFlat: () => boolean;
+}
+
+export function watchResources({ server, dealer }: Deployment): ResourceWatch {
+  const looks = { server: [resources(server)], dealer: [resources(dealer)] };
+  const all = Object.entries(looks);
+  return {
+    look: () => {
+      looks.server.push(resources(server));
+      looks.dealer.push(resources(dealer));
+    },
+    text: () =>
+      all
+        .map(
+          ([name, of]) =>
+            `${name} ${of.map(({ megabytes }) => megabytes).join(" → ")} MB, ${of[0]!.descriptors} → ${of.at(-1)!.descriptors} fds`,
+        )
+        .join("; "),
+    isFlat: () =>
+      all.every(([, of]) => {
+        const [first, last] = [of[0]!, of.at(-1)!];
+        return last.descriptors <= first.descriptors + 2 && last.megabytes <= first.megabytes * 1.5 + 50;
+      }),
+  };
 }

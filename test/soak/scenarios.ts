@@ -1,8 +1,8 @@
 import { badPeers } from "./bad-peers.ts";
 import { failuresText, type HonestClient, honestClient, type Outcome, quantile } from "./clients.ts";
-import { type Deployment, deploy, type Prepared, prepare, resources } from "./deployment.ts";
+import { type Deployment, deploy, forget, type Prepared, prepare, prepareDate, watchResources } from "./deployment.ts";
 import { besideHeavy } from "./heavy-programs.ts";
-import { mutated, replayed } from "./hostile-sessions.ts";
+import { mutated, mutatedTiny, replayed } from "./hostile-sessions.ts";
 import { killed, killedTiny } from "./kills.ts";
 
 /** How much of everything a run has. */
@@ -13,8 +13,12 @@ export interface SoakSize {
   readonly rows: number;
   /** Frames that are changed on their way. */
   readonly frames: number;
+  /** Layers of the program whose frames these are. */
+  readonly frameLayers: number;
 
   readonly sessions: number;
+  /** Sessions of the date fixture. */
+  readonly dates: number;
   readonly probes: number;
   readonly kills: number;
   readonly layers: number;
@@ -58,11 +62,15 @@ export const wait = (milliseconds: number): Promise<void> => new Promise((done) 
 async function atOnce({ size, client, at }: Setup): Promise<Row> {
   await client.ask(at);
   const outcomes = await many(size.sessions, () => client.ask(at));
-  const times = outcomes.map((each) => each.ms);
-  const [p50, p99] = [quantile(times, 0.5), quantile(times, 0.99)];
+  const { text, all, ratio } = times(outcomes);
+  return row(`${size.sessions} sessions at once`, outcomes, text, all && ratio <= 4);
+}
+
+function times(outcomes: readonly Outcome[]) {
+  const each = outcomes.map((outcome) => outcome.ms);
+  const [p50, p99] = [quantile(each, 0.5), quantile(each, 0.99)];
   const all = outcomes.every(({ end }) => end === "right");
-  const measured = `p50 ${ms(p50)}, p99 ${ms(p99)}, p99/p50 ${(p99 / p50).toFixed(1)}`;
-  return row(`${size.sessions} sessions at once`, outcomes, measured, all && p99 / p50 <= 4);
+  return { all, ratio: p99 / p50, text: `p50 ${ms(p50)}, p99 ${ms(p99)}, p99/p50 ${(p99 / p50).toFixed(1)}` };
 }
 
 /** Honest queries, one by one, while bad peers are at work. */
@@ -98,20 +106,37 @@ async function besideBadPeers({ size, tiny, client, at }: Setup): Promise<Row> {
 /** Two clients with one identity, one after the other and at once, and memory and descriptors before and after. */
 async function flat({ size, client, at }: Setup): Promise<Row> {
   await many(2, () => client.ask(at));
-  const before = [at.server, at.dealer].map(resources);
+  const watch = watchResources(at);
   const outcomes: Outcome[] = [];
   const until = performance.now() + size.seconds * 1000;
   while (performance.now() < until) outcomes.push(...(await many(2, () => client.ask(at))));
   await wait(2_000);
-  const after = [at.server, at.dealer].map(resources);
-  const text = before.map(
-    (was, k) => `${was.megabytes} → ${after[k]!.megabytes} MB, ${was.descriptors} → ${after[k]!.descriptors} fds`,
-  );
-  const isFlat = before.every(
-    (was, k) => after[k]!.descriptors <= was.descriptors + 2 && after[k]!.megabytes <= was.megabytes * 1.5 + 50,
-  );
+  watch.look();
   const all = outcomes.every(({ end }) => end === "right");
-  return row("two clients, one identity", outcomes, `server ${text[0]}; dealer ${text[1]}`, all && isFlat);
+  return row("two clients, one identity", outcomes, watch.text(), all && watch.isFlat());
+}
+
+/** Sessions of the date fixture at once, at a server and a dealer of their own. */
+async function dateAtOnce({ size }: Setup): Promise<Row> {
+  const built = await prepareDate();
+  const at = await deploy(built);
+  try {
+    const client = await honestClient(built);
+    await client.ask(at);
+    const watch = watchResources(at);
+    const outcomes = await many(size.dates, () => client.ask(at, 3_600_000));
+    watch.look();
+    const { text, all, ratio } = times(outcomes);
+    return row(
+      `${size.dates} sessions of the date fixture at once`,
+      outcomes,
+      `${text}; ${watch.text()}`,
+      all && ratio <= 4,
+    );
+  } finally {
+    await at.stop();
+    forget(built);
+  }
 }
 
 interface Scenario {
@@ -123,15 +148,16 @@ interface Scenario {
 
 /** What the suite runs, in seconds. Its bound on a delay is that of a service that stalls, whatever else the machine does. */
 export const shortSize: SoakSize = {
-  ...{ sessions: 16, probes: 2, kills: 1, layers: 0 },
-  ...{ seconds: 0.2, frames: 40, rows: 0, mostDelayMs: 10_000 },
+  ...{ sessions: 16, dates: 0, probes: 2, kills: 1, layers: 0 },
+  ...{ seconds: 0.2, frames: 40, frameLayers: 0, rows: 0, mostDelayMs: 10_000 },
 };
 
 export const scenarios: readonly Scenario[] = [
   { name: "at-once", run: atOnce },
+  { name: "dates", run: dateAtOnce, short: null },
   { name: "bad-peers", run: besideBadPeers },
   { name: "heavy", run: besideHeavy, short: null },
-  { name: "mutated", run: mutated },
+  { name: "mutated", run: mutated, short: mutatedTiny },
   { name: "replayed", run: replayed },
   { name: "kills", run: killed, short: killedTiny },
   { name: "flat", run: flat },

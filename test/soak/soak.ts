@@ -2,31 +2,45 @@ import { parseArgs } from "node:util";
 import { forget } from "./deployment.ts";
 import { openSetup, type Row, type SoakSize, scenarios, shortSize } from "./scenarios.ts";
 
-/** `npm run soak -- --short` is what the suite runs; without it, some minutes; `--scale 10` for hours. */
+/**
+ * `npm run soak -- --short` is what the suite runs; without it, some minutes; `--long` for hours. Each number has an
+ * option of its own: `--only kills --kills 300 --layers 40`.
+ */
+const usual: SoakSize = {
+  sessions: 200,
+  dates: 4,
+  probes: 20,
+  kills: 30,
+  layers: 40,
+  seconds: 60,
+  frames: 20_000,
+  frameLayers: 40,
+  rows: 100_000,
+  mostDelayMs: 1_000,
+};
+const long: SoakSize = { ...usual, dates: 32, kills: 300, layers: 300, seconds: 600, frames: 1_000_000 };
+
 const { values } = parseArgs({
-  options: { short: { type: "boolean" }, scale: { type: "string" }, only: { type: "string" } },
+  options: {
+    short: { type: "boolean" },
+    long: { type: "boolean" },
+    only: { type: "string" },
+    ...Object.fromEntries(Object.keys(usual).map((name) => [name, { type: "string" } as const])),
+  },
 });
-const scale = Number(values.scale ?? 1);
-const size: SoakSize = values.short
-  ? shortSize
-  : {
-      sessions: 200,
-      probes: 20,
-      kills: Math.ceil(30 * scale),
-      layers: 40,
-      seconds: 60 * scale,
-      frames: 20_000 * scale,
-      rows: 100_000,
-      mostDelayMs: 1_000,
-    };
+const chosen = Object.entries(values).flatMap(([name, value]) => (name in usual ? [[name, Number(value)]] : []));
+const size: SoakSize = {
+  ...(values.short ? shortSize : values.long ? long : usual),
+  ...Object.fromEntries(chosen),
+};
 
 const setup = await openSetup(size);
 const rows: Row[] = [];
 try {
   for (const { name, run, short = run } of scenarios) {
     if (values.only !== undefined && !values.only.split(",").includes(name)) continue;
-    const chosen = values.short ? short : run;
-    if (chosen) rows.push(await chosen(setup));
+    const scenario = values.short ? short : run;
+    if (scenario) rows.push(await scenario(setup));
     console.error(rows.at(-1));
   }
 } finally {

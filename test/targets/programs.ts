@@ -23,6 +23,18 @@ export const module = parse(mir, { file: "gated.mir" });
 export const plan = planProgram(module, "2pc-dealer");
 export const facts = { hash: createHash("sha256").update(mir).digest("hex"), compiler: "0.0.0" };
 
+/** What TypeScript makes of a text, JavaScript too: in its own layout, without types. */
+export const transpiled = (text: string): string =>
+  ts.transpileModule(text, {
+    fileName: "program.ts",
+    compilerOptions: {
+      module: ts.ModuleKind.ES2022,
+      target: ts.ScriptTarget.ES2022,
+      verbatimModuleSyntax: true,
+      newLine: ts.NewLineKind.LineFeed,
+    },
+  }).outputText;
+
 /** Weights within the bounds of gated.mir. */
 export function weightsOf(seed = 1): ReadonlyMap<string, Tensor> {
   const noise = createNoise(seed);

@@ -50,6 +50,10 @@ export function zip(a: Tensor, b: Tensor, f: (x: number, y: number) => number): 
   const out = new Float64Array(sizeOf(shape));
   const x = repeats(a.shape, shape) ? a.data : expandTo(a, shape).data;
   const y = repeats(b.shape, shape) ? b.data : expandTo(b, shape).data;
+  if (x.length === y.length) {
+    for (let i = 0; i < out.length; i++) out[i] = f(x[i]!, y[i]!);
+    return { shape, data: out };
+  }
   for (let i = 0, p = 0, q = 0; i < out.length; i++) {
     out[i] = f(x[p]!, y[q]!);
     if (++p === x.length) p = 0;

@@ -6,9 +6,9 @@ import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
 import { packWeights, weightDigests } from "../../../compiler/build/pack-weights.ts";
 import type { Module } from "../../../ir/module.ts";
 import { print } from "../../../ir/text/print.ts";
-import { emitProgram, transpileProgram } from "../../../targets/program/emit.ts";
+import { emitProgram } from "../../../targets/program/emit.ts";
 import { planProgram } from "../../../targets/program/plan.ts";
-import { golden, module as goldenModule, mir, plan, roles, weightsOf } from "../../targets/programs.ts";
+import { golden, module as goldenModule, mir, plan, roles, transpiled, weightsOf } from "../../targets/programs.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const textOf = (files: BuildFiles, path: string): string => new TextDecoder().decode(files.get(path)!);
@@ -94,7 +94,7 @@ export function goldenBuild(): BuildFiles {
   for (const role of roles) {
     const text = readFileSync(join(golden, `gated.${role}.ts`), "utf8");
     files.set(`${role}/program.ts`, bytes(text));
-    files.set(`${role}/program.js`, bytes(transpileProgram(text)));
+    files.set(`${role}/program.js`, bytes(transpiled(text)));
     if (role !== "dealer") files.set(`${role}/weights.safetensors`, packWeights(plan, weightsOf(), role));
   }
   return resealed(files);

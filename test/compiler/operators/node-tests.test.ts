@@ -12,7 +12,7 @@ describe("single operators of the ONNX project", () => {
   it("pass, or are refused by name: 95 of 100 pass", () => {
     expect(report.passed.length).toBeGreaterThanOrEqual(0.95 * report.tests);
     expect(report.passed.length + report.refused.length + report.differ.length).toBe(report.tests);
-    // Resize is ONNX Runtime's, which differs from the reference in these two: docs/adr/0035-resize-as-onnx-runtime.md.
+    // Resize is ONNX Runtime's, which differs from the reference in these two: docs/adr/0037-resize-as-onnx-runtime.md.
     expect(report.differ).toEqual([
       "attention_23_boolmask_fullymasked_row_nan_robustness",
       "resize_downsample_scales_cubic_align_corners",

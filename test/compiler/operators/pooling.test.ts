@@ -90,7 +90,7 @@ const resizes: readonly Case[] = [
   },
   { op: "Resize", inputs: [image(4, 5), floats(1, 1, 2, 2)], opset: 10 },
   { op: "Upsample", inputs: [image(4, 5), floats(1, 1, 2, 3)], opset: 9 },
-  // Where ONNX Runtime is not the ONNX reference, or rounds in single precision: docs/adr/0035-resize-as-onnx-runtime.md.
+  // Where ONNX Runtime is not the ONNX reference, or rounds in single precision: docs/adr/0037-resize-as-onnx-runtime.md.
   { op: "Resize", inputs: [image(4, 5), none, floats(1, 1, 0.6, 1.7)], attrs: modes("linear", "align_corners") },
   { op: "Resize", inputs: [image(4, 5), none, floats(1, 1, 1.3, 0.7)], attrs: modes("nearest", "align_corners") },
   { op: "Resize", inputs: [image(5, 7), none, floats(1, 1, 2, 1.7)], attrs: nearest("pytorch_half_pixel", "ceil") },

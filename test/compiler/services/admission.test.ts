@@ -33,9 +33,14 @@ test("sessions compute in the order in which they came, as many as the limit say
   const [third, fourth] = [enter(admission), enter(admission)];
   expect(admission.counts()).toEqual({ computing: 2, waiting: 2 });
   expect(await isSettled(third)).toBe(false);
+  expect(admission.isContended()).toBe(true);
   first.leave();
   expect(await isSettled(third)).toBe(true);
   expect(await isSettled(fourth)).toBe(false);
+  first.leave();
+  (await third).leave();
+  await fourth;
+  expect(admission.isContended()).toBe(false);
 });
 
 test("a session that waits for its peer lets the next one compute, and comes before later ones again", async () => {

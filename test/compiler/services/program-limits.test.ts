@@ -20,3 +20,14 @@ test("a text that is too long is refused on its header, before it is received (M
   expect(dealer.received.framingBytes).toBeLessThan(200);
   await sending;
 });
+
+test("a text that is as long as it may be is received whole", async () => {
+  const [server, dealer] = memoryPair("server", "dealer");
+  const [sent, received] = await Promise.all([
+    sendProgram(server, { setting, artefacts, program: "" }, "x".repeat(600), ["y".repeat(400)]),
+    receiveProgram(dealer, 1000),
+  ]);
+  expect(sent).toBeUndefined();
+  expect(received.texts).toEqual({ setting, programs: [new Uint8Array(600).fill(120), new Uint8Array(400).fill(121)] });
+  expect(received.agreement).toMatchObject({ setting, artefacts });
+});

@@ -1,4 +1,4 @@
-import { memoize } from "lodash-es";
+import memoize from "lodash-es/memoize.js";
 import { describe, expect, it } from "vitest";
 import type { Party, Share } from "../../../runtime/core/party.ts";
 import { knownWeightMul } from "../../../runtime/protocols/arithmetic/known-weight.ts";

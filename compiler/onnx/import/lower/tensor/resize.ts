@@ -29,7 +29,7 @@ type CoordinateTransform = (at: number, axis: ResizeAxis) => number;
 
 /**
  * Coordinates are those of ONNX Runtime, in single precision after each operation, where the ONNX reference computes with
- * real numbers and another length: docs/adr/0035-resize-as-onnx-runtime.md.
+ * real numbers and another length: docs/adr/0037-resize-as-onnx-runtime.md.
  */
 const single = Math.fround;
 const halfPixelTransform: CoordinateTransform = (at, { scale }) => single(single((at + 0.5) / scale) - 0.5);
