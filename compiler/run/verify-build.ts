@@ -83,12 +83,11 @@ export async function verifyBuild(
   const bounds = await declaredBy(plain, manifest, runs, declaredErrors);
   await plain.release();
   return [...found.values()].map((each) => {
-    if (each.differing) return each;
     const declared = bounds.get(each.output);
     const published = manifest.errors?.find(({ tensor }) => tensor === each.output)?.declared;
     return {
       ...each,
-      ...(each.largest > 0 && { relativeError: each.secureError / each.largest }),
+      ...(!each.differing && each.largest > 0 && { relativeError: each.secureError / each.largest }),
       ...(declared !== undefined && { declared }),
       ...(published !== undefined && { published }),
     };
