@@ -194,15 +194,24 @@ const outputsOf = (build: BuildInputs): readonly Pick<Manifest["reveals"][number
   ...(sharedOutputsOf(build)?.sharedOutputs ?? []),
 ];
 
-const revealsOf = ({ state, plan }: BuildInputs): Manifest["reveals"] =>
+const revealsOf = ({ loaded, state, plan }: BuildInputs): Manifest["reveals"] =>
   Object.entries(plan.outputs)
     .filter(([value, { to }]) => to !== "shared" && value !== state.guard?.value)
-    .map(([value, { to, shape }]) => ({
-      value,
-      tensor: state.client.tails.find((tail) => tail.value === value)?.source ?? state.sources.get(value) ?? value,
-      to,
-      shape,
-    }));
+    .map(([value, { to, shape }]) => {
+      const tensor =
+        state.client.tails.find((tail) => tail.value === value)?.source ?? state.sources.get(value) ?? value;
+      const type = wholeTypeOf(loaded, tensor);
+      return { value, tensor, to, shape, ...(type !== undefined && { type }) };
+    });
+
+/** The type of an output of integers or booleans: shares are of fixed point, and do not say what the model gives. */
+function wholeTypeOf({ imported: { module, sources }, model }: LoadedModel, tensor: string): string | undefined {
+  const id = module.outputs.find((each) => (sources.get(each) ?? each) === tensor);
+  const kind = id === undefined ? "f32" : typeOf(module, id).element.kind;
+  if (kind !== "i64" && kind !== "bool") return undefined;
+  const declared = model.graph.outputs.find(({ name }) => name === tensor)?.dtype;
+  return declared === undefined || /float/.test(declared) ? kind : shortType(declared);
+}
 
 const calibrationOf = (build: BuildInputs): Manifest["calibration"] => ({
   source: sourceOf(build),
