@@ -13,7 +13,15 @@ import { runService, type Service, type ServiceCore, type ServiceOptions, servic
 import { inputFailure, openServerInputs, type ServerInputOptions, serverInputFields } from "./server-inputs.ts";
 import { prepareServedOutput, type ServedAnswer, writeServedOutputs } from "./server-outputs.ts";
 import { limitsIn, type ProgramBounds, programFields, programLimitsIn } from "./service-limits.ts";
-import { ownShares, prepareShares, type ShareOption, separateShares, serverShares, writeShares } from "./shares.ts";
+import {
+  awaitedFolders,
+  ownShares,
+  prepareShares,
+  type ShareOption,
+  separateShares,
+  serverShares,
+  writeShares,
+} from "./shares.ts";
 import { type Address, endpointOf, given } from "./values.ts";
 
 export interface ServeOptions extends ServiceOptions, ServerInputOptions, ShareOption {
@@ -72,6 +80,7 @@ export async function serve(all: ServeOptions): Promise<Service> {
   prepareShares(manifest, folder);
   const { rest, files } = separateShares(manifest, options, true);
   const shares = serverShares(manifest, files);
+  for (const line of awaitedFolders(files)) options.onWarning?.(line);
   const inputs = openServerInputs(manifest, rest);
   return await runService(options, "server", (core) =>
     startServer({

@@ -58,7 +58,10 @@ const argumentOf = (text: string): readonly [name: string, path: string] => {
   return [text.slice(0, Math.max(0, at)), text.slice(at + 1)];
 };
 
-/** Separates the shares among the inputs; the rest are tensors. `folders`: a folder of shares is meant too. */
+/**
+ * Separates the shares among the inputs; the rest are tensors. `folders`: a folder of shares is meant too, one that an
+ * earlier program has yet to make as well.
+ */
 export function separateShares<T extends Given>(
   { sharedInputs = [] }: Manifest,
   given: T,
@@ -68,7 +71,7 @@ export function separateShares<T extends Given>(
   const isShare = ([name, value]: readonly [string, unknown]): boolean =>
     names.has(name) &&
     typeof value === "string" &&
-    (partsOf(value).every(isResidueName) || (folders && isFolder(value)));
+    (partsOf(value).every(isResidueName) || (folders && (isFolder(value) || !existsSync(value))));
   const { inputs = {}, inputFiles = [] } = given;
   // A function finds tensors alone.
   const named: readonly (readonly [string, unknown])[] = typeof inputs === "function" ? [] : Object.entries(inputs);
@@ -142,7 +145,7 @@ export function serverShares(
 ): (asked: { readonly shares?: readonly string[] }) => Residues {
   const { sharedInputs = [] } = manifest;
   if (sharedInputs.length === 0) return () => new Map();
-  const isFixed = (declared: DeclaredShare): boolean => !isFolder(fileOf(declared, files));
+  const isFixed = (declared: DeclaredShare): boolean => isResidueName(fileOf(declared, files));
   // What is the same for all queries is tried before the first one.
   const fixed = new Map(
     sharedInputs.filter(isFixed).map((declared) => {
@@ -160,14 +163,25 @@ export function serverShares(
     );
 }
 
+/** One line for each folder of shares that is not there yet: its operator may have meant another. */
+export const awaitedFolders = (files: ShareFiles): readonly string[] =>
+  [...files].flatMap(([name, paths]) =>
+    paths
+      .filter((path) => !isResidueName(path) && !isFolder(path))
+      .map(
+        (path) =>
+          `shares of input ${name}: there is no folder ${path} yet, and queries are refused until it has theirs`,
+      ),
+  );
+
 /** The server's half of a value in a folder. */
 function lookUp(
   declared: DeclaredShare,
   folder: string,
   id: string,
 ): { readonly id: string; readonly residue: IntTensor } {
-  const name = readdirSync(folder).find((file) => file.endsWith(residueFileEnd(id, "server")));
-  if (name === undefined) throw new Error(`${folder} has no half of the value ${id.slice(0, 12)}`);
+  const name = isFolder(folder) && readdirSync(folder).find((file) => file.endsWith(residueFileEnd(id, "server")));
+  if (!name) throw new Error(`${folder} has no half of the value ${id.slice(0, 12)}`);
   const read = readShare(join(folder, name));
   return { id: read.file.id, residue: fitted(read, declared, "server") };
 }

@@ -82,6 +82,8 @@ const sharedValue = fields({
   scale: integer,
   range: pairOf(number),
 });
+/** What the reader makes of the opened numbers; it changes none of them. */
+const wholeType = oneOf("bool", "i32", "i64", "int8", "int16", "uint8", "uint16", "uint32", "uint64");
 const revealFields = { value: text, tensor: text, to: text, shape };
 const guard = fields({ value: text }, { headroom: number, elements: integer, layers: list(text) });
 const integers = list(fields({ tensor: text, sha256: text }));
@@ -91,7 +93,7 @@ const hashes = { programHash: text, artefactsHash: text };
 const chunk = {
   ...hashes,
   cuts: list(fields(cutFields, { ...cutOptions, axis: integer })),
-  reveals: list(fields(revealFields, { axis: integer })),
+  reveals: list(fields(revealFields, { axis: integer, type: wholeType })),
 };
 const chunkOptions = {
   guard,
@@ -113,7 +115,7 @@ const isManifest = fields(
     cuts: list(fields(cutFields, { ...cutOptions, axis: integer })),
     tails: list(fields({ value: text, from: text, output: text })),
     clientOutputs: list(text),
-    reveals: list(fields(revealFields, { axis: integer })),
+    reveals: list(fields(revealFields, { axis: integer, type: wholeType })),
   },
   {
     schema: oneOf(1),

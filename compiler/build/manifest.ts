@@ -125,6 +125,8 @@ export interface Manifest {
     readonly tensor: string;
     readonly to: string;
     readonly shape: readonly number[];
+    /** Of an output of integers or booleans; absent for reals. */
+    readonly type?: string;
   }[];
   /**
    * How far an output of reals, revealed or shared, may be from the model in real numbers, to first order, and its

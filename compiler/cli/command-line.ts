@@ -142,7 +142,21 @@ function allMissing(command: Command, error: CommanderError): Error {
       each.mandatory && command.getOptionValue(each.attributeName()) === undefined ? [each.flags] : [],
     ),
   ];
-  return new UsageError(`expected ${missing.join(", ")}, found none${missing.length > 1 ? " of them" : ""}`);
+  const found = `expected ${missing.join(", ")}, found none${missing.length > 1 ? " of them" : ""}`;
+  return new UsageError(missing.length > 0 ? `${found}${takenWords(command)}` : found);
+}
+
+/** Where an argument is missing, it may stand behind an option that takes a value or none. */
+function takenWords(command: Command): string {
+  if (command.args.length >= command.registeredArguments.filter(({ required }) => required).length) return "";
+  const taken = command.options.flatMap((each) => {
+    const given: unknown = each.optional ? command.getOptionValue(each.attributeName()) : undefined;
+    const value = [given].flat().at(-1);
+    return typeof value === "string" && value !== "all" ? [{ flag: each.long!, value }] : [];
+  });
+  return taken
+    .map(({ flag, value }) => `; ${flag} took "${value}" as its value: write that word before ${flag}, or ${flag}=all`)
+    .join("");
 }
 
 function commandGroup(program: Command, name: string): Command {

@@ -1,7 +1,8 @@
 import { interpret } from "../../ir/interpret.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { type LoadedModel, loadWithoutAdapter, type ResolvedOptions } from "../load/index.ts";
-import { type OnnxModel, readTensor } from "../onnx/format/index.ts";
+import { decodeModel, type OnnxModel, type OnnxNode, readTensor, scanLimits } from "../onnx/format/index.ts";
+import { readWholeFile } from "../tensors/files/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import type { ReferenceRun } from "./reference-runs.ts";
 
@@ -13,7 +14,7 @@ export interface FileRuns {
   /** The answers where every value is rounded to single precision. */
   readonly rounded: (run: ReferenceRun) => ReadonlyMap<string, Tensor>;
   /** How many times coarser than single precision the numbers of the file are. */
-  readonly coarser: number;
+  readonly coarser: () => number;
   /** Whether the program has an adapter that is no part of the file. */
   readonly withoutAdapter: boolean;
 }
@@ -36,7 +37,8 @@ export function fileRuns(loaded: LoadedModel, options: ResolvedOptions, exact: r
       outputs: alone ? answers(inputs, false) : outputs,
     })),
     rounded: ({ inputs }) => answers(inputs, true),
-    coarser: coarsenessOf(model),
+    // What was normalized away counts, so the file is read once more, where it matters.
+    coarser: () => coarsenessOf(decodeModel(readWholeFile(options.model, scanLimits.bytes), options.model)),
     withoutAdapter: alone !== undefined,
   };
 }
@@ -50,9 +52,15 @@ const fixedInputs = (model: OnnxModel): ReadonlyMap<string, TypedTensor> =>
     }),
   );
 
-/** Single precision has 24 bits, float16 11, bfloat16 8. */
+/** Significant bits of what a model computes with: single precision has 24, float16 11, bfloat16 and bytes 8. */
 function coarsenessOf({ graph }: OnnxModel): number {
   const types = new Set([...graph.initializers.values(), ...graph.inputs, ...graph.outputs].map(({ dtype }) => dtype));
-  if (types.has("bfloat16")) return 2 ** 16;
+  if (types.has("bfloat16") || graph.nodes.some(roundsToBytes)) return 2 ** 16;
   return types.has("float16") ? 2 ** 13 : 1;
+}
+
+/** Whether ONNX Runtime computes the node with activations of eight bits. */
+function roundsToBytes({ op, attributes }: OnnxNode): boolean {
+  const level = attributes.get("accuracy_level");
+  return /Quantize|^QLinear|Integer$/.test(op) || (level?.kind === "int" && level.value === 4);
 }

@@ -108,36 +108,44 @@ export function readRanges(
   const params = new Map(
     Object.entries(module.params).flatMap(([id, name]) => (isPrivate(module, id) ? [[name, id] as const] : [])),
   );
+  const seen = new Set<string>();
   const [unknown, twice, problems]: [string[], string[], Diagnostic[]] = [[], [], []];
   for (const row of rows) {
     const id = byName.get(row.name);
     const param = id === undefined ? params.get(row.name) : undefined;
     const input = id === undefined && param === undefined ? modelInputs.get(row.name) : undefined;
-    const wrong = boundsProblem(row);
     const isInner = innerFields.some((field) => row[field] !== undefined);
     const op = id === undefined ? undefined : ops.get(id);
+    const isKnown = id !== undefined || param !== undefined || (input !== undefined && !isInner);
+    const isTwice = seen.has(row.name);
+    seen.add(row.name);
+    if (!isKnown) unknown.push(row.name);
+    else if (isTwice) twice.push(row.name);
+    const wrong = boundsProblem(row);
     if (wrong !== undefined) problems.push(outOfOrder(row.name, wrong, path));
-    else if (param !== undefined && weights.has(param)) twice.push(row.name);
     else if (param !== undefined && !isWeightBound(row))
       problems.push(outOfOrder(row.name, `[${row.lo}, ${row.hi}], and a weight takes -b and b, a power of two`, path));
-    else if (param !== undefined) weights.set(param, row.hi);
-    else if (input !== undefined && inputs.has(input)) twice.push(row.name);
-    else if (input !== undefined && !isInner) inputs.set(input, { lo: row.lo, hi: row.hi });
-    else if (id === undefined) unknown.push(row.name);
-    else if (values.has(id)) twice.push(row.name);
-    else if (isInner && !(op && hasInnerRange(op)))
+    else if (id !== undefined && isInner && !(op && hasInnerRange(op)))
       problems.push(outOfOrder(row.name, "bounds of sums or scores, which this operator does not have", path));
-    else {
+    if (param !== undefined) weights.set(param, row.hi);
+    else if (input !== undefined) inputs.set(input, { lo: row.lo, hi: row.hi });
+    else if (id !== undefined) {
       values.set(id, { lo: row.lo, hi: row.hi });
-      // What is shared as it is bounds what the client computes from it, too.
-      const own = module.inputs.includes(id) ? modelInputs.get(row.name) : undefined;
-      if (own !== undefined) inputs.set(own, { lo: row.lo, hi: row.hi });
       const bounds = innerOf(row);
       if (bounds) inner.set(id, bounds);
     }
   }
-  throwIfAny([...problems, ...namesProblem(unknown, twice, path, [...new Set(ids.map(nameOf))])]);
-  return { values, inner, inputs, weights };
+  throwIfAny([
+    ...problems,
+    ...namesProblem([...new Set(unknown)], [...new Set(twice)], path, [...new Set(ids.map(nameOf))]),
+  ]);
+  // What is shared as it is bounds what the client computes from it, too.
+  const asItIs = [...modelInputs].flatMap(([name, input]) => {
+    const id = byName.get(name);
+    const range = id !== undefined && module.inputs.includes(id) ? values.get(id) : undefined;
+    return range ? [[input, range] as const] : [];
+  });
+  return { values, inner, inputs: new Map([...asItIs, ...inputs]), weights };
 }
 
 const isPrivate = ({ values }: SplitState["module"], id: ValueId): boolean => values[id]!.type.label === "server";
@@ -189,32 +197,48 @@ function namesProblem(
   }));
 }
 
-/** @throws DiagnosticError MRL0666 */
+/** @throws DiagnosticError MRL0666 with all faults of the form */
 function parseRanges(text: string, at: string): readonly RangeRow[] {
-  const refuse = (found: string): never =>
-    fail({ code: "MRL0666", message: `expected a file of ranges, found ${found}`, at, help: `write it as ${example}` });
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return refuse("a text that is not JSON");
+    value = undefined;
   }
-  if (!isRecord(value)) return refuse("no object");
-  if (value.schema !== 1) return refuse(`schema ${JSON.stringify(value.schema) ?? "none"}, this version reads 1`);
+  const faults = value === undefined ? ["a text that is not JSON"] : faultsOfFile(value);
+  const [first, ...others] = [...new Set(faults)];
+  if (first === undefined) return (value as { readonly values: readonly RangeRow[] }).values;
+  const rest = others.length > maxNames ? [`and ${others.length - maxNames} more faults`] : [];
+  return fail({
+    code: "MRL0666",
+    message: `expected a file of ranges, found ${first}`,
+    at,
+    ...(others.length > 0 && { because: [...others.slice(0, maxNames).map((found) => `found ${found}`), ...rest] }),
+    help: `write it as ${example}`,
+  });
+}
+
+function faultsOfFile(value: unknown): readonly string[] {
+  if (!isRecord(value)) return ["no object"];
   const extra = Object.keys(value).filter((key) => !fileFields.includes(key));
-  if (extra.length > 0) return refuse(`the field "${extra[0]}"`);
-  if (!Array.isArray(value.values)) return refuse("no list of values");
-  for (const [at, row] of value.values.entries()) {
-    if (!isRecord(row)) return refuse(`no object as value ${at + 1}`);
-    if (typeof row.name !== "string") return refuse(`value ${at + 1} without a name`);
-    const odd = Object.keys(row).find((key) => !rowFields.includes(key));
-    if (odd !== undefined) return refuse(`the field "${odd}" of "${row.name}"`);
-    const missing = ["lo", "hi"].find((key) => row[key] === undefined);
-    if (missing !== undefined) return refuse(`"${row.name}" without ${missing}`);
-    const wrong = rowFields.find((key) => key !== "name" && row[key] !== undefined && !isFinite64(row[key]));
-    if (wrong !== undefined) return refuse(`${wrong} of "${row.name}", which is not a finite number`);
-  }
-  return value.values as readonly RangeRow[];
+  return [
+    ...(value.schema === 1 ? [] : [`schema ${JSON.stringify(value.schema) ?? "none"}, this version reads 1`]),
+    ...extra.map((key) => `the field "${key}"`),
+    ...(Array.isArray(value.values) ? value.values.flatMap(faultsOfRow) : ["no list of values"]),
+  ];
+}
+
+function faultsOfRow(row: unknown, at: number): readonly string[] {
+  if (!isRecord(row)) return [`no object as value ${at + 1}`];
+  if (typeof row.name !== "string") return [`value ${at + 1} without a name`];
+  const odd = Object.keys(row).filter((key) => !rowFields.includes(key));
+  const missing = ["lo", "hi"].filter((key) => row[key] === undefined);
+  const wrong = rowFields.filter((key) => key !== "name" && row[key] !== undefined && !isFinite64(row[key]));
+  return [
+    ...odd.map((key) => `the field "${key}" of "${row.name}"`),
+    ...missing.map((key) => `"${row.name}" without ${key}`),
+    ...wrong.map((key) => `${key} of "${row.name}", which is not a finite number`),
+  ];
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>

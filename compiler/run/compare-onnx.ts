@@ -12,7 +12,7 @@ export interface ImportedRuns {
   /** The answers of a run where every value is rounded to single precision. */
   readonly rounded: (run: VerificationRun) => ReadonlyMap<string, Tensor>;
   /** How many times coarser than single precision the numbers of the file are. */
-  readonly coarser: number;
+  readonly coarser: () => number;
   /** Whether the program has an adapter that is no part of the file. */
   readonly withoutAdapter: boolean;
 }
@@ -42,12 +42,16 @@ export type OnnxComparison =
  */
 const roundingPart = 2 ** -14;
 
-/** How much more than the rounding of each result their intermediate results may lose. */
+/**
+ * How much more than the rounding of each result their intermediate results may lose. Coarser types lose it where they
+ * are stored, and sums are in single precision.
+ */
 const roundingRoom = 64;
+const coarseRoom = 16;
 
 /**
  * Runs the model's file in ONNX Runtime, which shares nothing with our import, and compares.
- * @throws DiagnosticError of runtimeInfo
+ * @throws DiagnosticError for a build of ONNX Runtime that was asked for and is not there
  */
 export async function compareWithOnnx(imported: ImportedRuns): Promise<OnnxComparison> {
   // Outside of the guard below: a build that was asked for by name, and is not there, is the user's to correct.
@@ -92,6 +96,8 @@ async function compareRuns(imported: ImportedRuns, session: OnnxSession): Promis
   };
 }
 
+const roomFor = (coarser: number): number => (coarser === 1 ? roundingRoom : coarseRoom * coarser);
+
 const excessOf = ({ difference, allowed }: ImportDifference): number => difference - allowed;
 
 function differencesOf(
@@ -105,8 +111,9 @@ function differencesOf(
   });
   if (first.every((each) => excessOf(each) <= 0)) return first;
   const single = rounded(run);
+  const room = roomFor(coarser());
   return first.map(({ output, difference, allowed }) => {
-    const own = roundingRoom * coarser * apart(run.outputs.get(output)!, single.get(output)!);
+    const own = room * apart(run.outputs.get(output)!, single.get(output)!);
     return { output, difference, allowed: Math.max(allowed, own) };
   });
 }

@@ -92,11 +92,10 @@ export async function verifyBuild(
   await session.end();
   await plain.release();
   return [...found.values()].map((each) => {
-    if (each.differing) return each;
     const published = manifest.errors?.find(({ tensor }) => tensor === each.output)?.declared;
     return {
       ...each,
-      ...(each.largest > 0 && { relativeError: each.secureError / each.largest }),
+      ...(!each.differing && each.largest > 0 && { relativeError: each.secureError / each.largest }),
       ...(published !== undefined && { published }),
     };
   });

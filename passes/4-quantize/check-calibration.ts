@@ -32,20 +32,26 @@ export function checkCalibration(
   // All other violations follow from these.
   if (heavy.length > 0) return heavy;
   const ops = new Map(opsOf(secure.module).map((op) => [op.result, op]));
+  const inputs = new Set(secure.module.inputs);
   const placeOf = (id: ValueId): string => ops.get(id)?.origin || `%${id}`;
   if (measured.undefinedAt !== undefined) return [undefinedValue(measured.undefinedAt, placeOf, preset)];
   const values = [...measured.values].flatMap(([id, found]): Excess[] => {
     const bounds = calibration.ranges.get(id);
     const isWeight = Object.hasOwn(secure.module.params, id);
-    // What is revealed is told of the value that it reveals.
-    const isTold = isWeight || ops.get(id)?.name === "reveal";
+    // What is revealed is told of the value that it reveals, and what is shared of the input.
+    const op = ops.get(id);
+    const isTold =
+      isWeight || op?.name === "reveal" || (op !== undefined && isTaken(op) && inputs.has(op.operands[0]!));
     if (isTold || !bounds || holds(found, bounds, calibration.proofs.get(id), room)) return [];
-    return [{ what: `%${id}`, at: placeOf(id), found, bounds }];
+    return [{ what: `%${id}`, at: placeOf(id), found, bounds, isInput: inputs.has(id) }];
   });
   const all = [...values, ...factsBeyond(ops, placeOf, { calibration, measured, room })];
   // What has left its bounds comes before what lacks room.
   return sortBy(all, isInside).map((excess) => excessDiagnostic(excess, room));
 }
+
+/** Whether the operator gives its operand, as shares. */
+const isTaken = ({ name }: Op): boolean => name === "share" || name === "take-over";
 
 /** Whether a range, widened by the room, is within its bounds. An end that is proven needs no room. */
 function holds(found: Interval, bounds: Interval, proof: Interval | undefined, room: number): boolean {
@@ -95,16 +101,18 @@ interface Excess {
   readonly at: string;
   readonly found: Interval;
   readonly bounds: Interval;
+  /** What a party gives does not depend on private weights. */
+  readonly isInput?: boolean;
 }
 
 const isInside = ({ found, bounds }: Excess): boolean => found.lo >= bounds.lo && found.hi <= bounds.hi;
 
 function excessDiagnostic(excess: Excess, room: number): Diagnostic {
-  const { what, at, found, bounds } = excess;
+  const { what, at, found, bounds, isInput = false } = excess;
   const wanted = isInside(excess) ? `room for queries (a factor of ${room})` : "values";
   return {
     code: beyondBoundsCode,
-    message: `${what}: expected ${wanted} in the public bounds ${shown(bounds)}, found ${shown(found)} with the private weights`,
+    message: `${what}: expected ${wanted} in the public bounds ${shown(bounds)}, found ${shown(found)} ${isInput ? "on the calibration inputs" : "with the private weights"}`,
     at,
   };
 }

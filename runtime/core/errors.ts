@@ -183,8 +183,13 @@ export function sessionError(
   details: Omit<SessionErrorDetails, "help"> = {},
 ): SessionError {
   const { says, help } = causes[reason];
-  return new SessionError(reason, fill(says, facts), { ...details, help: fill(help, facts) });
+  // What stopped the peer may be for this party to correct.
+  const ours = reason === "peerAborted" && forTheOther.find(({ code }) => code === details.peerCode)?.help;
+  return new SessionError(reason, fill(says, facts), { ...details, help: fill(ours || help, facts) });
 }
+
+/** Causes that one party finds, with help for the other. */
+const forTheOther = [causes.noServerInput, causes.noOtherHalf];
 
 /** Describes a code that another party sent, without trusting any of its text. */
 export function describeCode(code: string): string {

@@ -286,3 +286,15 @@ test("a full disk is not a defect of marillc, although its error names no file",
   const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
   expect(failureOf(full)).toMatchObject({ exitCode: 1, errors: [{ code: "MRL0804" }] });
 });
+
+test("an option that takes a value or none says which word it took", async () => {
+  for (const words of [
+    ["compile", "--guard", "a.onnx", "-o", "b"],
+    ["check", "--guard", "fc", "--guard", "a.onnx"],
+  ]) {
+    const { code, err } = await marillc(...words);
+    expect(code).toBe(2);
+    expect(err).toContain('--guard took "a.onnx" as its value: write that word before --guard, or --guard=all');
+  }
+  expect((await marillc("check", "--guard")).err).not.toContain("took");
+});

@@ -1,6 +1,15 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type CompileOptions, compile } from "../../compiler/api/compile.ts";
 import { createKeys } from "../../compiler/api/keys.ts";
@@ -277,6 +286,21 @@ describe("over the network", () => {
     // A server that was started with the half of another query refuses as well.
     const fixed = await deploy("back", { inputs: { h: at("at-server", half(h1)) } });
     await expect(fixed.ask({ h: h2, u: two!.u })).rejects.toMatchObject({ peerCode: "MRL0739" });
+  });
+
+  test("a server starts before the folder of its halves is there, says so, and refuses queries until it is", async () => {
+    const warned: string[] = [];
+    const later = at("later");
+    const onWarning = (line: string): void => void warned.push(line);
+    const { ask, log } = await deploy("back", { inputs: { h: later }, onWarning });
+    expect(warned.join()).toContain(`shares of input h: there is no folder ${later} yet`);
+    const h = await halves(1);
+    const { u } = chainInputs(1);
+    await expect(ask({ u, h: h.client })).rejects.toMatchObject({ peerCode: "MRL0739" });
+    expect(log.join("\n")).toContain("has no half of the value");
+    mkdirSync(later);
+    copyFileSync(h.server, join(later, basename(h.server)));
+    expect(largest((await ask({ u, h: h.client })).outputs.y!.data, await expectedOf(1))).toBeLessThan(declared);
   });
 
   test("a party without its half, or with the other party's, does not start", async () => {

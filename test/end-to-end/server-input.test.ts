@@ -204,7 +204,8 @@ describe("over the network", () => {
   test("a record that the server lacks ends the session; only the server's log says why", async () => {
     const { ask, log } = await deploy({ inputFiles: [`xb=${at("records")}`] });
     await expect(ask("bob")).rejects.toMatchObject({ code: "MRL0706", message: expect.stringContaining("MRL0729") });
-    await expect(ask()).rejects.toMatchObject({ peerCode: "MRL0729" });
+    const help = expect.stringContaining("query --record <name>");
+    await expect(ask()).rejects.toMatchObject({ peerCode: "MRL0729", help });
     expect(log.join("\n")).toContain("has no file of record bob");
     expect(log.join("\n")).toContain("the query names no record");
   });

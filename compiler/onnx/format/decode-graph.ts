@@ -43,6 +43,10 @@ export function decodeGraph(
   };
 }
 
+/** An unnamed node goes by its operator and its first output, which no other node has: `MatMul:h`. */
+export const unnamedNode = (op: string, outputs: readonly string[], index?: number): string =>
+  `${op}:${outputs.find((name) => name !== "") ?? `#${index}`}`;
+
 function decodeNode(
   node: proto.INodeProto,
   index: number,
@@ -50,7 +54,8 @@ function decodeNode(
   problems: ProblemSink,
   scope: string,
 ): OnnxNode {
-  const name = node.name || `#${index}`;
+  const outputs = node.output ?? [];
+  const name = node.name || unnamedNode(node.opType ?? "", outputs, index);
   const where = `${scope}node "${name}"`;
   if (!node.opType) problems.report("MRL0104", where, "the node has no operator");
   const attributes = new Map<string, OnnxAttribute>();
@@ -66,7 +71,7 @@ function decodeNode(
     op: node.opType ?? "",
     domain: node.domain === "ai.onnx" ? "" : (node.domain ?? ""),
     inputs: node.input ?? [],
-    outputs: node.output ?? [],
+    outputs,
     attributes,
     metadata: scanned?.metadata ?? noMetadata,
   };

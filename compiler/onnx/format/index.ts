@@ -1,3 +1,4 @@
+export { unnamedNode } from "./decode-graph.ts";
 export { decodeModel, decodeTensorFile } from "./decode-model.ts";
 export { locationFault, readExternalData } from "./external-data.ts";
 export { type BoundaryType, extractSubgraph, nodeBytes, tensorProtoBytes } from "./extract-subgraph.ts";
@@ -21,6 +22,7 @@ export {
   stringField,
   stringsOf,
 } from "./protobuf-edit.ts";
-export { type ScannedMessage, scanLimits, scanProtobuf } from "./protobuf-scan.ts";
+export { type ScannedMessage, scanProtobuf } from "./protobuf-scan.ts";
 export { readTensor, tensorBytes } from "./read-tensor.ts";
+export { scanLimits } from "./scan-limits.ts";
 export { createUnusedNames } from "./unused-names.ts";

@@ -27,7 +27,7 @@ export interface OnnxGraph {
 }
 
 export interface OnnxNode {
-  /** The name in the file, or `#<position>` for an unnamed node. */
+  /** The name in the file, or for an unnamed node `<operator>:<first output>`. */
   readonly name: string;
   readonly op: string;
   /** "" for the default domain, also where the file says `ai.onnx`. */

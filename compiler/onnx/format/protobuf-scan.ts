@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { fail } from "../../../ir/diagnostic.ts";
 import { type FieldSchema, type MessageName, messageSchemas } from "./protobuf-schema.ts";
+import { exceeded, scanLimits } from "./scan-limits.ts";
 
 /** What the scan keeps of a message: scalars and strings by field name, and messages in file order. */
 export interface ScannedMessage {
@@ -14,16 +15,6 @@ export interface ScannedMessage {
   readonly strings: ReadonlyMap<string, string>;
   readonly children: ReadonlyMap<string, readonly ScannedMessage[]>;
 }
-
-/** Limits of the scan: far above every real model, far below what exhausts the machine. */
-export const scanLimits = {
-  bytes: 2 ** 31 - 1, // protobuf's own limit
-  depth: 64,
-  messages: 2_000_000,
-  fields: 8_000_000,
-  /** Integers in lists: each becomes an object. Weights are stored as bytes. */
-  integers: 8_000_000,
-} as const;
 
 interface ScanState {
   readonly bytes: Uint8Array;
@@ -272,22 +263,6 @@ function failMalformed(walk: ScanState, offset: number, path: string, what: stri
     help: "the file may be truncated or not ONNX: check its size, then export or download it again",
   });
 }
-
-const smallerGraph = "export a smaller graph: loops as Loop or Scan instead of unrolled, or the model in parts";
-
-/** What exceeds a limit of the scan, and what its exporter can do. */
-const exceeded: Readonly<Record<Exclude<keyof typeof scanLimits, "bytes">, readonly [what: string, help: string]>> = {
-  depth: [
-    `messages nest deeper than ${scanLimits.depth}`,
-    "export branches and loops side by side, not inside each other",
-  ],
-  messages: [`more than ${scanLimits.messages} messages`, smallerGraph],
-  fields: [`more than ${scanLimits.fields} fields`, smallerGraph],
-  integers: [
-    `more than ${scanLimits.integers} integers in lists`,
-    "store each tensor as bytes: t.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(t), t.name))",
-  ],
-};
 
 function failLimit(walk: ScanState, limit: keyof typeof exceeded, path: string): never {
   const [what, help] = exceeded[limit];

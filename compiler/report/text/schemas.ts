@@ -1,3 +1,4 @@
+import { declaredDecisions, declaredErrors } from "./accuracy-schemas.ts";
 import { anything, count, document, flag, type JsonSchema, list, map, number, object, text } from "./json-schema.ts";
 
 export type { JsonSchema };
@@ -96,7 +97,12 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         sharedByServer: list(object({ value: text, tensor: text, shape: list(count) })),
         taken: list(object({ value: text, tensor: text, shape: list(count) })),
         kept: list(object({ value: text, tensor: text, shape: list(count), from: list(text) })),
-        opened: list(object({ value: text, tensor: text, to: text, shape: list(count), from: list(text) })),
+        opened: list(
+          object(
+            { value: text, tensor: text, to: text, shape: list(count), from: list(text) },
+            { carries: list(text) },
+          ),
+        ),
         published: object({
           integers: count,
           bits: count,
@@ -192,27 +198,8 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         description: "probability that a query leaves its bounds: an extreme-value fit to the calibration runs",
       },
       preset: { ...text, description: "the published system whose approximations it has" },
-      errors: {
-        ...list(object({ tensor: text, declared: number, largest: number }, { published: flag })),
-        description:
-          "how far each output, revealed or shared, may be from the model in real numbers, from public facts alone; published: from private weights, as an integer of the published list; absent for a preset",
-      },
-      decisions: {
-        ...list(
-          object(
-            {
-              value: text,
-              operator: text,
-              at: text,
-              distance: number,
-              outputs: list(object({ tensor: text, differs: number })),
-            },
-            { published: flag },
-          ),
-        ),
-        description:
-          "operators that decide: operands at most `distance` from each other, or from an integer, may go either way, and an output may then differ by up to `differs`",
-      },
+      errors: declaredErrors,
+      decisions: declaredDecisions,
       guard: {
         ...object({ elements: count, layers: count, headroom: count, offline: traffic, online: traffic }),
         description: "for a build with a guard: what its range checks cost in a query, contained in the totals",

@@ -1,19 +1,18 @@
 import { type MaskedValue, type Party, parallel, type Steps } from "../../core/index.ts";
 import {
   add,
-  addConstant,
   concat,
+  filled,
   floorLog2,
   powerOfTwo,
   type RingTensor,
   reshape,
   type Series,
   shiftLeft,
-  zeros,
 } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { belowThresholds, type Comparison, comparisonRefusal } from "../comparison/index.ts";
-import { entryAt, mapMasked, narrowMasked, publicShare, selectMasked, signedBits } from "../kit/index.ts";
+import { entryAt, mapMasked, narrowMasked, publicConstant, selectMasked, signedBits } from "../kit/index.ts";
 import { evaluateFourier, fourierWidth, roundingError } from "./fourier-series.ts";
 
 /**
@@ -207,8 +206,9 @@ export function* binadeBits(
 ): Steps<MaskedValue> {
   const inner = [...Array(plan.last - plan.first).keys()].map((k) => 2 ** (plan.first + 1 + k));
   const under = yield* belowThresholds(party, narrowMasked(v, rangeReductionWidth(plan)), inner, comparison);
-  const never = zeros([1, ...v.opened.shape], 1);
-  const always = publicShare(party, addConstant(never, 1));
+  const bit = [1, ...v.opened.shape];
+  const never = filled(under, bit, 1, 0);
+  const always = publicConstant(party, under, bit, 1, 1);
   // Each bit gets a fresh uniform one-time bit: safe to open.
   return yield* maskAndOpen(party, add(concat([never, under], 0), concat([under, always], 0)));
 }

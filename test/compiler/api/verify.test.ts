@@ -8,9 +8,14 @@ import { inspectBuild } from "../../../compiler/api/inspect.ts";
 import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { isSmall, verifyCompilation } from "../../../compiler/api/verify.ts";
 import { writeBuild } from "../../../compiler/build/index.ts";
+import { fileRuns } from "../../../compiler/compile/file-runs.ts";
 import type { Compilation } from "../../../compiler/compile/index.ts";
+import { referenceRuns } from "../../../compiler/compile/reference-runs.ts";
+import { readSampleFiles } from "../../../compiler/inputs/index.ts";
+import { loadModel } from "../../../compiler/load/index.ts";
+import { readModel } from "../../../compiler/onnx/normalize/index.ts";
 import { manifestText, verifiedText } from "../../../compiler/report/text/index.ts";
-import { nearnessOf } from "../../../compiler/run/index.ts";
+import { compareWithOnnx, type ImportDifference, nearnessOf } from "../../../compiler/run/index.ts";
 import type { DiagnosticError } from "../../../ir/diagnostic.ts";
 import { writeTiny } from "../../end-to-end/tiny-model.ts";
 
@@ -70,6 +75,23 @@ test("float64 itself is compared with ONNX Runtime on the model's file: another 
   expect(verifiedText(own.verified, { runtime, outputs: [apart] })).toContain(
     "warning: logits in float64 is 0.0020 from",
   );
+});
+
+test("activations that ONNX Runtime rounds to eight bits explain more than rounding to float32", async () => {
+  const folder = join(import.meta.dirname, "../../../fixtures/exporters/genai-llama-int4-prompt");
+  const model = join(folder, "model.onnx");
+  const names = readModel(model).graph.inputs.map(({ name }) => name);
+  const given = readSampleFiles(join(folder, "test_data_set_0"), names)[0]!;
+  const [length, width] = [given.get("input_ids")!.shape[1]!, given.get("past_key_values.0.key")!.shape[3]!];
+  const dims = { batch_size: 1, sequence_length: length, total_sequence_length: length, past_sequence_length: 0 };
+  const asked = { model, reveal: { logits: "client" }, dims: { ...dims, kv_cache_dim: width } } as const;
+  const loading = resolveModelOptions(asked);
+  const loaded = loadModel(loading, { allowAllPublic: true });
+  const sample = new Map([...loaded.imported.inputs].map(([name, id]) => [id, given.get(name)!]));
+  const found = await compareWithOnnx(fileRuns(loaded, loading, referenceRuns(loaded, [sample], 1)));
+  const [{ difference, allowed }] = (found as unknown as { outputs: [ImportDifference] }).outputs;
+  expect(difference).toBeGreaterThan(0.01);
+  expect(difference).toBeLessThan(allowed);
 });
 
 test("what the manifest declares does not depend on private weights", async () => {

@@ -145,12 +145,43 @@ describe("a file of ranges", () => {
       rows({ name: "x", lo: 1, hi: 0 }, { name: "nobody", lo: 0, hi: 1 }, { name: "h", lo: 2, hi: 1 }),
       ["MRL0668", "MRL0668", "MRL0667"],
     ],
+    [
+      rows({ name: "nobody", lo: 1, hi: 0 }, { name: "x", lo: 0, hi: 1 }, { name: "x", lo: 2, hi: 1 }),
+      ["MRL0668", "MRL0668", "MRL0667", "MRL0667"],
+    ],
   ])("%s is refused: %s", (text, codes) => {
     const { model, calibrate } = written("Gemm, Relu");
     const ranges = fileOf(text);
     const found = problemsOf(() => compiled({ model, calibrate, ranges }));
     expect(found.map(({ code }) => code)).toEqual(codes);
     for (const { at, help } of found) expect([at, typeof help]).toEqual([ranges, "string"]);
+  });
+
+  it("all faults of its form are told, each once", () => {
+    const { model, calibrate } = written("Gemm, Relu");
+    const [bare, odd] = [
+      { name: "x", lo: 0 },
+      { name: "h", lo: "0", hi: 1, most: 3 },
+    ];
+    const found = problemsOf(() => compiled({ model, calibrate, ranges: fileOf(rows(7, bare, bare, odd)) }));
+    expect(found.map(({ code, message }) => [code, message])).toEqual([
+      ["MRL0666", "expected a file of ranges, found no object as value 1"],
+    ]);
+    expect(found[0]!.because).toEqual([
+      'found "x" without hi',
+      'found the field "most" of "h"',
+      'found lo of "h", which is not a finite number',
+    ]);
+  });
+
+  it("bounds of an input that the calibration inputs leave are told of the input, once", () => {
+    const { model, calibrate } = written("Gemm, Relu");
+    const narrow = fileOf(rows({ name: "x", lo: -0.001, hi: 0.001 }));
+    const [first, ...more] = problemsOf(() => compiled({ model, calibrate, ranges: narrow }));
+    expect([first!.code, more]).toEqual(["MRL0505", []]);
+    expect(first!.message).toMatch(/^%x: expected values in the public bounds .* on the calibration inputs$/);
+    expect((first!.because ?? []).join()).not.toContain("%x.share");
+    expect(first!.help).toContain(`widen the bounds of these values in ${narrow}`);
   });
 
   it("that does not exist, or is a folder, is refused", () => {

@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import type { ModelOptions } from "../../../compiler/api/model-options.ts";
+import { loadManifest } from "../../../compiler/build/index.ts";
 import { readInputFiles } from "../../../compiler/run/input-files.ts";
 import { openOnnxSession } from "../../../compiler/run/onnx-session.ts";
 import { type Tensor, tensor } from "../../../ir/tensor.ts";
@@ -57,6 +58,9 @@ export function checkModelCases(dir: string, cases: Readonly<Record<string, Mode
       ...options,
     });
     for (const [op, count] of Object.entries(ops)) expect(countOps({ module })[op] ?? 0, op).toBe(count);
+
+    const whole = loadManifest(out).reveals.flatMap(({ tensor, type }) => (type === undefined ? [] : [tensor]));
+    expect(whole).toEqual(outputs.filter((output) => output === "label"));
 
     const files = testInputs(name);
     const exact = await (expected ? expected(name) : byRuntime(name, options));

@@ -1,7 +1,7 @@
 import { sizeOf } from "../../../../ir/type.ts";
 import { encodeElements } from "../../../tensors/index.ts";
 import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from "../../format/index.ts";
-import { createUnusedNames } from "../../format/index.ts";
+import { createUnusedNames, unnamedNode } from "../../format/index.ts";
 
 type AttributeValue = number | string | readonly number[];
 
@@ -87,7 +87,8 @@ export function createMlBuilders({ graph, opsets }: OnnxModel): BuilderSource {
   const freeModule = createUnusedNames((name) => modules.has(name));
   return (node, { nodes, initializers }) => {
     // A name with a dot is a parameter's name, so even a single number under it has an owner.
-    const word = (/^#\d+$/.test(node.name) ? node.op : node.name).replace(/\W+/g, "_").replace(/^(?=\d)/, "_");
+    const isUnnamed = node.name === unnamedNode(node.op, node.outputs);
+    const word = (isUnnamed ? node.op : node.name).replace(/\W+/g, "_").replace(/^(?=\d)/, "_");
     const module = freeModule(word, (n) => `${word}_${n}`);
     modules.add(module);
     const store = (name: string, dtype: "float32" | "int64", dims: readonly number[], values: readonly number[]) => {

@@ -42,7 +42,7 @@ describe("importModel", () => {
     expect(multinomial!.at).toContain("layers.3");
     expect(multinomial!.help).toContain("logits");
     expect(sparseAttention!.message).toContain("com.microsoft");
-    expect(nonsense!.at).toContain('"#2"');
+    expect(nonsense!.at).toMatch(/node "\w+:\w+"/);
   });
 
   it("reports every operator that does not fit, with its location", () => {
