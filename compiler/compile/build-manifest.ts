@@ -17,6 +17,7 @@ import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/
 import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
 import { constantDigests } from "../onnx/weights/index.ts";
 import { shortType } from "../tensors/index.ts";
+import { halfPrecisionCaveats } from "./half-precision.ts";
 import type { MeasuredRanges } from "./measure-ranges.ts";
 import { passedCaveats, sharedInputsOf, sharedOutputsOf } from "./shared-values.ts";
 
@@ -88,7 +89,7 @@ const identitySection = ({ options: { target }, state }: BuildInputs) => ({
 });
 
 const caveatsOf = (
-  { options, state, plan, decode, published }: BuildInputs,
+  { loaded, options, state, plan, decode, published }: BuildInputs,
   inexact: Manifest["inexact"],
 ): Manifest["caveats"] => {
   const { tails } = state.client;
@@ -98,6 +99,7 @@ const caveatsOf = (
       (protocol) =>
         `what is opened is rounded by ${protocol}: whoever repeats a question sees bits that rounding drops`,
     ),
+    ...halfPrecisionCaveats(loaded.model),
     "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
     ...(state.server
       ? [
