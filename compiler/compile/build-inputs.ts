@@ -7,7 +7,7 @@ import type { ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
 import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
 import type { MeasuredRanges } from "./measure-ranges.ts";
 
-/** What a build is written from. */
+/** What a build's files are written from. */
 export interface BuildInputs {
   readonly loaded: LoadedModel;
   readonly options: ResolvedOptions;

@@ -16,8 +16,8 @@ import type { ChunkProgram } from "../decode/index.ts";
 import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
 import { constantDigests } from "../onnx/weights/index.ts";
 import { shortType } from "../tensors/index.ts";
+import { caveatsOf } from "./build-caveats.ts";
 import type { BuildInputs } from "./build-inputs.ts";
-import { caveatsOf } from "./caveats.ts";
 import { sharedInputsOf, sharedOutputsOf } from "./shared-values.ts";
 
 interface ProgramHashes {

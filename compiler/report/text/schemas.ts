@@ -1,4 +1,3 @@
-import { declaredDecisions, declaredErrors } from "./accuracy-schemas.ts";
 import { anything, count, document, flag, type JsonSchema, list, map, number, object, text } from "./json-schema.ts";
 
 export type { JsonSchema };
@@ -74,6 +73,8 @@ const listened = document({ listened: object({ host: text, port: count }) });
  * where the command line asks for them. `schema` is the version of a document: within one version fields are added,
  * never changed or removed.
  */
+const opening = { value: text, tensor: text, shape: list(count), from: list(text) };
+
 export const schemas: Readonly<Record<string, JsonSchema>> = {
   error: document({ error: list(diagnostic) }),
   help: document({ help: text }),
@@ -96,13 +97,8 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         shared: list(object({ value: text, tensor: text, shape: list(count) })),
         sharedByServer: list(object({ value: text, tensor: text, shape: list(count) })),
         taken: list(object({ value: text, tensor: text, shape: list(count) })),
-        kept: list(object({ value: text, tensor: text, shape: list(count), from: list(text) })),
-        opened: list(
-          object(
-            { value: text, tensor: text, to: text, shape: list(count), from: list(text) },
-            { carries: list(text) },
-          ),
-        ),
+        kept: list(object(opening)),
+        opened: list(object({ ...opening, to: text }, { carries: list(text) })),
         published: object({
           integers: count,
           bits: count,
@@ -198,8 +194,27 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         description: "probability that a query leaves its bounds: an extreme-value fit to the calibration runs",
       },
       preset: { ...text, description: "the published system whose approximations it has" },
-      errors: declaredErrors,
-      decisions: declaredDecisions,
+      errors: {
+        ...list(object({ tensor: text, declared: number, largest: number }, { published: flag })),
+        description:
+          "how far each output, revealed or shared, may be from the model in real numbers, from public facts alone; published: from private weights, as an integer of the published list; absent for a preset",
+      },
+      decisions: {
+        ...list(
+          object(
+            {
+              value: text,
+              operator: text,
+              at: text,
+              distance: number,
+              outputs: list(object({ tensor: text, differs: number })),
+            },
+            { published: flag },
+          ),
+        ),
+        description:
+          "operators that decide: operands at most `distance` from each other, or from an integer, may go either way, and an output may then differ by up to `differs`",
+      },
       guard: {
         ...object({ elements: count, layers: count, headroom: count, offline: traffic, online: traffic }),
         description: "for a build with a guard: what its range checks cost in a query, contained in the totals",

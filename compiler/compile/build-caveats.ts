@@ -15,11 +15,11 @@ export const caveatsOf = (
   const { tails } = state.client;
   return [
     ...roundingCaveats(options.target.truncation, inexact),
-    ...halfPrecisionCaveats(loaded.model),
     ...openedRoundings(state.module).map(
       (protocol) =>
         `what is opened is rounded by ${protocol}: whoever repeats a question sees bits that rounding drops`,
     ),
+    ...halfPrecisionCaveats(loaded.model),
     "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
     ...(state.server
       ? [
