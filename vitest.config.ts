@@ -18,13 +18,19 @@ const measured = within("compiler/hostile");
 /** All others: they are quick. */
 const unit = { include: ["test/**/*.test.ts"], exclude: [...protocol, ...endToEnd, ...measured] };
 
-export default defineConfig({
+const tiers = { unit, protocol: { include: protocol }, "end-to-end": { include: endToEnd } };
+/** A project imports all modules anew in each worker: a run of everything has one, whose workers never wait for a tier. */
+const all = { all: { include: ["test/**/*.test.ts"], exclude: measured } };
+
+/** `vitest run` knows the tiers as projects; `npm test` runs all of them together, by `--mode all`. */
+export default defineConfig(({ mode }) => ({
   resolve: { alias: { "#platform": platform } },
   test: {
     projects: [
-      { extends: true, test: { name: "unit", ...unit } },
-      { extends: true, test: { name: "protocol", include: protocol } },
-      { extends: true, test: { name: "end-to-end", include: endToEnd } },
+      ...Object.entries(mode === "all" ? all : tiers).map(([name, files]) => ({
+        extends: true as const,
+        test: { name, ...files },
+      })),
       { extends: true, test: { name: "end-to-end-measured", include: measured, isolate: true } },
     ],
     testTimeout: 300_000,
@@ -37,4 +43,4 @@ export default defineConfig({
     isolate: false,
     sequence: { sequencer: LongestFirst },
   },
-});
+}));

@@ -6,23 +6,26 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * from the second run on; a fresh clone has this list alone.
  */
 const long: readonly string[] = [
-  "targets/emit",
-  "compiler/architectures",
-  "compiler/sigma",
+  "end-to-end/date",
   "runtime/protocols/leaks-nonlinear",
-  "runtime/protocols/leaks-crypten",
   "runtime/protocols/declared-error",
-  "runtime/protocols/traffic",
+  "examples/examples",
+  "end-to-end/generate",
+  "runtime/protocols/leaks-sigma",
+  "end-to-end/date-exports",
   "mutants/mutants",
+  "package/package",
+  "runtime/protocols/leaks-crypten",
+  "compiler/families/secure",
+  "end-to-end/non-interference",
+  "end-to-end/two-adapters",
+  "end-to-end/families",
+  "runtime/protocols/leaks-exhaustive-replicated",
+  "runtime/protocols/leaks-exhaustive",
+  "cli/exact-truncation",
+  "passes/relations",
   "runtime/protocols/leaks-replicated",
   "runtime/protocols/leaks-ordering",
-  "end-to-end/date",
-  "end-to-end/generate",
-  "end-to-end/non-interference",
-  "end-to-end/date-exports",
-  "cli/exact",
-  "compiler/families/secure",
-  "end-to-end/families",
 ];
 
 export class LongestFirst extends BaseSequencer {

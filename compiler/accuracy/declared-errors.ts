@@ -4,7 +4,9 @@ import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import { isBit, isFixed, sizeOf } from "../../ir/type.ts";
 import { createPublication, type PublishedBound } from "../../passes/4-quantize/index.ts";
-import { errorBounds } from "./error-bound.ts";
+import { type DeclaredDecision, decisionsOf } from "./declared-decisions.ts";
+import { measureErrors } from "./error-bound.ts";
+import { twoDigits } from "./two-digits.ts";
 
 /** How far an output may be from the model in real numbers. */
 export interface DeclaredError {
@@ -13,6 +15,13 @@ export interface DeclaredError {
   readonly largest: number;
   /** The error follows from private weights, and the provider publishes it. */
   readonly published?: true;
+}
+
+/** What is declared of the outputs to everybody. */
+export interface Declared {
+  readonly errors: ReadonlyMap<ValueId, DeclaredError>;
+  /** Beside the errors: what may go either way. */
+  readonly decisions: readonly DeclaredDecision[];
 }
 
 export interface PrivateRuns {
@@ -48,37 +57,38 @@ const roomForTraining = 16;
  * all values, and public weights on public inputs. Empty where a public weight carries a value out of its ring, which
  * bounds that were published of the private ones do not exclude.
  */
-export function declaredErrors(
-  module: Module,
-  { weights, inputs, untrained }: PublicRuns,
-): ReadonlyMap<ValueId, DeclaredError> {
+export function declaredErrors(module: Module, { weights, inputs, untrained }: PublicRuns): Declared {
   // What stays shared keeps its fixed point; integers have no fractional bits.
   const isReal = (id: ValueId): boolean => {
     const { element } = typeOf(module, id);
     return element.kind === "f32" || (isFixed(element) && !isBit(element) && element.scale > 0);
   };
   const elements = Object.values(module.values).reduce((sum, { type }) => sum + sizeOf(type.shape), 0);
+  const room = untrained ? roomForTraining : 1;
   const found = new Map<ValueId, DeclaredError>();
+  const near = new Map<ValueId, number>();
   try {
     for (const run of inputs.slice(0, elements <= smallModule ? fewRuns : 1)) {
-      const bounds = errorBounds(module, weights, run, { magnitudes: "bounds" });
+      const { bounds, distances } = measureErrors(module, weights, run, { magnitudes: "bounds" });
+      for (const [id, distance] of distances) near.set(id, Math.max(near.get(id) ?? 0, room * distance));
       for (const [id, { data }] of interpret(module, weights, run)) {
         const before = found.get(id) ?? { declared: 0, largest: 0 };
-        const declared = Math.max(before.declared, (untrained ? roomForTraining : 1) * bounds.get(id)!);
+        const declared = Math.max(before.declared, room * bounds.get(id)!);
         if (isReal(id))
           found.set(id, { declared, largest: data.reduce((most, x) => Math.max(most, Math.abs(x)), before.largest) });
       }
     }
   } catch (error) {
-    if (error instanceof DiagnosticError) return new Map();
+    if (error instanceof DiagnosticError) return { errors: new Map(), decisions: [] };
     throw error;
   }
-  return new Map(
-    [...found].map(([id, { declared, largest }]) => [
-      id,
-      { declared: twoDigits(declared), largest: twoDigits(largest) },
-    ]),
+  const errors = [...found].map(
+    ([id, { declared, largest }]) => [id, { declared: twoDigits(declared), largest: twoDigits(largest) }] as const,
   );
+  const decisions = decisionsOf(module, weights)
+    .map((each) => ({ ...each, distance: twoDigits(near.get(each.value) ?? 0) }))
+    .filter(({ distance }) => distance > 0);
+  return { errors: new Map(errors), decisions };
 }
 
 /** A published error is so many times the one that the interpreter makes on the same inputs. */
@@ -94,15 +104,17 @@ const unbounded = 2 ** 63;
 export function publishedErrors(
   module: Module,
   { revealed, weights, inputs, exact }: PrivateRuns,
-): { readonly errors: ReadonlyMap<ValueId, DeclaredError>; readonly published: readonly PublishedBound[] } {
+): Declared & { readonly published: readonly PublishedBound[] } {
   const { publish, published } = createPublication();
-  const found = new Map<ValueId, number>();
-  const raise = (id: ValueId, error: number): Map<ValueId, number> =>
-    found.set(id, Math.max(found.get(id) ?? 0, error));
+  const [found, near] = [new Map<ValueId, number>(), new Map<ValueId, number>()];
+  const raise = (id: ValueId, error: number, of = found): Map<ValueId, number> =>
+    of.set(id, Math.max(of.get(id) ?? 0, error));
   const reals = revealed.filter((id) => typeOf(module, id).element.kind === "f32");
   try {
     for (const [at, run] of inputs.slice(0, fewRuns).entries()) {
-      for (const [id, bound] of errorBounds(module, weights, run, { magnitudes: "bounds" })) raise(id, bound);
+      const { bounds, distances } = measureErrors(module, weights, run, { magnitudes: "bounds" });
+      for (const [id, bound] of bounds) raise(id, bound);
+      for (const [id, distance] of distances) raise(id, distance, near);
       for (const [id, { data }] of interpret(module, weights, run)) {
         const wanted = exact[at]?.get(id)?.data;
         if (wanted)
@@ -118,7 +130,12 @@ export function publishedErrors(
     const declared = publish(id, "error", found.get(id) ?? unbounded);
     return [id, { declared, largest: Math.max(-lo, hi), published: true as const }] as const;
   });
-  return { errors: new Map(errors), published };
+  // Each is published, whether private weights lead any error to it or not.
+  const decisions = decisionsOf(module, weights).map((each) => {
+    const distance = publish(each.value, "distance", near.get(each.value) ?? unbounded);
+    return { ...each, distance, published: true as const };
+  });
+  return { errors: new Map(errors), decisions, published };
 }
 
 /** The section of the manifest, by the name of the tensor: two readers of one tensor have one error. */
@@ -133,11 +150,4 @@ export function errorsByTensor(
     }),
   );
   return known.size > 0 ? { errors: [...known].map(([tensor, error]) => ({ tensor, ...error })) } : {};
-}
-
-/** Rounded up to two significant digits: equal on machines whose functions differ in the last place. */
-function twoDigits(x: number): number {
-  if (x === 0) return 0;
-  const unit = 10 ** (Math.floor(Math.log10(x)) - 1);
-  return Number((Math.ceil(x / unit - 1e-9) * unit).toPrecision(2));
 }

@@ -1,12 +1,15 @@
 import { interpret, interpretRaw, toReal } from "../../ir/interpret.ts";
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
+import { opDef } from "../../ir/registry.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import { type Interval, isFixed, sizeOf, type TensorType } from "../../ir/type.ts";
+import { usersOf } from "../../ir/uses.ts";
 import { type Observation, observe, type RunObservation } from "../../passes/4-quantize/index.ts";
 import { specOf } from "../../passes/5-select/index.ts";
 import { type Fixed, type Spec, ulpsOf } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { createFixedStream } from "../tensors/index.ts";
+import { holdDecisions } from "./decisions.ts";
 import { createLowEnds, withRoom } from "./low-ends.ts";
 
 /** A way to move the values of one run, and the factor on the change that it makes. */
@@ -30,7 +33,8 @@ const trials: readonly Trial[] = [
  * Bounds, to first order, the distance of the revealed outputs of a scheduled module from the model in real numbers. The
  * exact interpreter perturbs every value at random by its declared error (weights and inputs by half a unit of their
  * scale, an op's result by its protocol's ulps, and a steep function of a small operand by that operand's error). The bound is the largest change of an output over several `trials`, each
- * times its factor. It follows from scales, declared errors and depth; no party's result enters it.
+ * times its factor. It follows from scales, declared errors and depth; no party's result enters it. Decisions fall as they
+ * do without errors: where they do not, there is no useful bound (decisions.ts).
  */
 export const errorBound = (...given: Parameters<typeof errorBounds>): number =>
   Math.max(0, ...errorBounds(...given).values());
@@ -46,14 +50,31 @@ export interface ErrorBoundOptions {
 }
 
 /** The same bound for each output. */
-export function errorBounds(
+export const errorBounds = (...given: Parameters<typeof measureErrors>): ReadonlyMap<ValueId, number> =>
+  measureErrors(...given).bounds;
+
+export interface MeasuredErrors {
+  /** By output. */
+  readonly bounds: ReadonlyMap<ValueId, number>;
+  /** How far an operator's operands may be from another decision and still come to it, by its result. */
+  readonly distances: ReadonlyMap<ValueId, number>;
+}
+
+export function measureErrors(
   module: Module,
   weights: WeightStore,
   inputs: ReadonlyMap<ValueId, Tensor>,
   { rounding = "on", magnitudes = "run" }: ErrorBoundOptions = {},
-): ReadonlyMap<ValueId, number> {
+): MeasuredErrors {
   const lowEnds = createLowEnds(module);
-  const exact = interpret(module, weights, inputs, { observe: (id, _, raw) => lowEnds.keep(id, raw) });
+  const decisions = holdDecisions(module);
+  const isExact = exactParams(module, weights);
+  const exact = interpret(module, weights, inputs, {
+    observe: (id, _, raw) => {
+      lowEnds.keep(id, raw);
+      decisions.keep(id, raw);
+    },
+  });
   const seen = magnitudes === "run" ? observe({ module, weights }, [inputs]) : undefined;
   const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op, seen)]));
   const next = createNoise();
@@ -62,7 +83,7 @@ export function errorBounds(
   for (const { together, factor } of trials) {
     const disturb = (id: ValueId, raw: Tensor, op: Op | undefined): Tensor => {
       const isMade = op !== undefined && op.name !== "share";
-      const rounded = rounding === "on" && !isExactParam(module, id) ? roundingNoise(typeOf(module, id)) : undefined;
+      const rounded = rounding === "on" && !isExact(id) ? roundingNoise(typeOf(module, id)) : undefined;
       const move = isMade ? ulpNoise(ulps.get(id) ?? 0, lowEnds.unitsOf(op, seen)) : rounded;
       if (!move) return raw;
       const shared = isMade && together ? Math.sign(next()) * systematicPart : undefined;
@@ -75,7 +96,7 @@ export function errorBounds(
       return { shape: raw.shape, data };
     };
     const moved = interpretRaw(roomy, weights, inputs, {
-      adjust: (id, raw, op) => lowEnds.admit(id, disturb(id, raw, op)),
+      adjust: (id, raw, op) => decisions.hold(id, lowEnds.admit(id, disturb(id, raw, op)), op, factor),
     });
     for (const [id, { data }] of exact) {
       // What stays shared is in integers.
@@ -85,7 +106,7 @@ export function errorBounds(
       bounds.set(id, most);
     }
   }
-  return bounds;
+  return { bounds, distances: decisions.distances };
 }
 
 /** Part of a declared error that may have one sign for all elements: the rest is rounding. */
@@ -110,10 +131,21 @@ function roundingNoise({ element, shape }: TensorType): Perturbation | undefined
   return (x, noise) => (Math.abs(noise) < part ? x + Math.sign(noise) : x);
 }
 
-/** Params that are scalars, or tables with few fractional bits, have a scale that makes them exact or nearly exact. */
-function isExactParam({ params, values }: Module, id: ValueId): boolean {
-  const { element, shape } = values[id]!.type;
-  return Object.hasOwn(params, id) && isFixed(element) && (element.scale < 8 || sizeOf(shape) === 1);
+/**
+ * Params that rounding does not move: scalars that multiply, which have a scale that makes them exact or nearly exact,
+ * tables with few fractional bits, and public numbers that their scale holds.
+ */
+function exactParams(module: Module, weights: WeightStore): (id: ValueId) => boolean {
+  const users = usersOf(opsOf(module));
+  const multiplies = (id: ValueId): boolean => (users.get(id) ?? []).every(({ name }) => opDef(name).linear === "each");
+  return (id) => {
+    const { element, shape, label } = typeOf(module, id);
+    const name = module.params[id];
+    if (name === undefined || !isFixed(element)) return false;
+    if (element.scale < 8 || (sizeOf(shape) === 1 && multiplies(id))) return true;
+    const data = label === "public" ? weights.get(name)?.data : undefined;
+    return data?.every((x) => Number.isInteger(x * 2 ** element.scale)) === true;
+  };
 }
 
 /** Bounds of a value without fractional bits: a truth value stays one. */

@@ -1,2 +1,10 @@
-export { type DeclaredError, declaredErrors, errorsByTensor, publishedErrors } from "./declared-errors.ts";
+export { type DeclaredDecision, decisionsByTensor } from "./declared-decisions.ts";
+export {
+  type Declared,
+  type DeclaredError,
+  declaredErrors,
+  errorsByTensor,
+  publishedErrors,
+} from "./declared-errors.ts";
 export { createNoise, errorBound, errorBounds } from "./error-bound.ts";
+export { type OutputBounds, outputBounds } from "./undecided.ts";

@@ -83,6 +83,8 @@ export interface CostResult extends CostReport {
   readonly preset?: string;
   /** How far each output may be from the model in real numbers, as the manifest says; absent for a preset. */
   readonly errors?: Manifest["errors"];
+  /** Where errors may lead to another decision, as the manifest says. */
+  readonly decisions?: Manifest["decisions"];
   /** For a build that caches keys and values: one token, at the last position. */
   readonly decode?: DecodeCost;
   /** For a build with a guard: what its range checks cost in a query, contained in the totals. */
@@ -143,18 +145,19 @@ const presetOf = (numerics: string): string | undefined => (numerics === "marill
 async function modelCost(model: ModelOptions, links: readonly LinkProfile[]): Promise<Counted> {
   const { compileModel } = await loadCompiler();
   const { module, manifest } = compileModel(resolveModelOptions(model), { declare: true });
-  const { setting, programHash, chosenFor, calibration, guard, errors, numerics } = manifest;
+  const { setting, programHash, chosenFor, calibration, guard, errors, decisions, numerics } = manifest;
   const checks = guard && guardCost(module, setting, guard);
   const counted = costReport(module, setting, programHash, links);
   return {
     ...counted,
     chosenFor,
-    ...given({ wrap: calibration.wrap, errors, guard: checks, preset: presetOf(numerics) }),
+    ...given({ wrap: calibration.wrap, errors, decisions, guard: checks, preset: presetOf(numerics) }),
   };
 }
 
 async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Counted> {
-  const { setting, programHash, chosenFor, decode, calibration, guard, errors, numerics } = loadManifest(dir);
+  const { setting, programHash, chosenFor, decode, calibration, guard, errors, decisions, numerics } =
+    loadManifest(dir);
   const read = async (name: string): Promise<Module> => {
     const file = join(dir, name);
     const module = await loadMir(readText(file), { file });
@@ -167,7 +170,7 @@ async function buildCost(dir: string, links: readonly LinkProfile[]): Promise<Co
   const report = {
     ...counted,
     chosenFor,
-    ...given({ wrap: calibration.wrap, errors, guard: checks, preset: presetOf(numerics) }),
+    ...given({ wrap: calibration.wrap, errors, decisions, guard: checks, preset: presetOf(numerics) }),
   };
   return decode ? { ...report, decode: decodeCost(await read("decode.mir"), setting, decode.places) } : report;
 }

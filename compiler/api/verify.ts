@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
-import { errorBounds } from "../accuracy/index.ts";
+import { outputBounds } from "../accuracy/index.ts";
 import { type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
 import { costReport } from "../report/cost/index.ts";
@@ -42,7 +42,8 @@ export interface Verification {
 /**
  * Runs a build on calibration samples and compares its answers with float64, and those with ONNX Runtime. With our own arithmetic, an answer beyond
  * its declared error is refused, that of its own weights and that of the manifest, and so is one too far from float64 to
- * be of use; a preset has the errors of the system that it follows.
+ * be of use. An element that depends on a decision within its distance may be right by either outcome. A preset has the
+ * errors of the system that it follows.
  * @throws DiagnosticError MRL0508 for outputs beyond their declared errors, or far from float64; MRL0509 where float64
  *   itself is not what ONNX Runtime answers
  */
@@ -54,7 +55,7 @@ export async function verifyCompilation(
   const runs = referenceRuns(verifiedSamples);
   const onnxRuntime = await compareWithOnnx(fileRuns(runs));
   const verified = await verifyBuild(folder, manifest, runs, ({ module, weights }, shared) =>
-    errorBounds(module, weights, shared),
+    outputBounds(module, weights, shared),
   );
   const ofArithmetic = manifest.numerics === "marill" ? verified : [];
   throwIfAny([
@@ -98,8 +99,24 @@ function problemsOf(
   quality: Compilation["quality"],
   byHand: boolean,
 ): readonly Diagnostic[] {
+  if (verified.differing) return otherIntegers(verified, manifest);
   const far = farFromFloat(verified, manifest, quality, byHand);
   return far.length > 0 ? far : beyondDeclared(verified, manifest, byHand);
+}
+
+/** An integer is right, or depends on a decision that may go either way. */
+function otherIntegers({ output, differing }: VerifiedOutput, { name, reveals }: Manifest): readonly Diagnostic[] {
+  // What the client computes of a revealed value has the errors of that value.
+  const isRevealed = reveals.some(({ tensor }) => tensor === output);
+  if (!isRevealed || differing!.count === 0) return [];
+  return [
+    {
+      code: "MRL0508",
+      message: `output "${output}": expected integers that differ from float64 only where a decision is within its distance, found ${differing!.count} of ${differing!.of} that differ elsewhere`,
+      at: name,
+      help: "compile with more fractional bits: --quality precise; --no-verify accepts the error",
+    },
+  ];
 }
 
 function farFromFloat(

@@ -126,8 +126,13 @@ export function comparePublished(
     ({ tensor, declared }) =>
       !listed.some(({ value, exponent }) => tensors.get(value) === tensor && declared === 2 ** exponent),
   );
+  const unlistedDecisions = (manifest.decisions ?? []).filter(
+    ({ value, distance }) =>
+      !bounds.some((each) => each.bound === "distance" && each.value === value && distance === 2 ** each.exponent),
+  );
   const messages = [
     ...unlisted.map(({ tensor }) => `the error of ${tensor} is not among the integers that the manifest publishes`),
+    ...unlistedDecisions.map(({ at }) => `the distance of ${at} is not among the integers that the manifest publishes`),
     ...(integers === bounds.length
       ? []
       : [`the manifest counts ${integers} published integers and lists ${bounds.length}`]),

@@ -34,6 +34,8 @@ export interface ParsedManifest {
   /** SHA-256 of the integers that programs use for public weights, by their names in the weight files. */
   readonly integers?: readonly { readonly tensor: string; readonly sha256: string }[];
   readonly errors?: readonly { readonly tensor: string; readonly declared: number | null }[];
+  /** How near to another decision a value may go either way. */
+  readonly decisions?: readonly { readonly value: string; readonly at: string; readonly distance: number | null }[];
   readonly calibration?: { readonly published?: PublishedIntegers };
   /** The one bit that the client learns beside the reveals. */
   readonly guard?: { readonly value: string };
@@ -131,6 +133,18 @@ const isManifest = fields(
     serverCuts: list(fields(cutFields, cutOptions)),
     // No bound is null.
     errors: list(fields({ tensor: text, declared: numberOrNull, largest: numberOrNull }, { published: oneOf(true) })),
+    decisions: list(
+      fields(
+        {
+          value: text,
+          operator: text,
+          at: text,
+          distance: numberOrNull,
+          outputs: list(fields({ tensor: text, differs: numberOrNull })),
+        },
+        { published: oneOf(true) },
+      ),
+    ),
     sharedInputs: list(sharedValue),
     sharedOutputs: list(sharedValue),
     guard,

@@ -141,6 +141,21 @@ export interface Manifest {
     readonly largest: number;
     readonly published?: true;
   }[];
+  /**
+   * Operators that decide: where their operands are at most `distance` apart, or from an integer, errors may lead to
+   * another decision, and each output may then differ by more than its error, by up to `differs`. Absent where there are
+   * none: comparisons of exact numbers, and those behind which the model is continuous, are not among them.
+   */
+  readonly decisions?: readonly {
+    /** The result of the operator in program.mir. */
+    readonly value: string;
+    readonly operator: string;
+    /** Its node. */
+    readonly at: string;
+    readonly distance: number;
+    readonly outputs: readonly { readonly tensor: string; readonly differs: number }[];
+    readonly published?: true;
+  }[];
   /** Outputs that nobody reads: each of client and server keeps its residue. Absent where there are none. */
   readonly sharedOutputs?: readonly SharedValueManifest[];
   /** Absent: a value that leaves its range inside the network gives a wrong answer in silence. */

@@ -14,6 +14,7 @@ import { architectureNames } from "../estimate/index.ts";
 import type { DecodeCost, GuardCost } from "../report/cost/index.ts";
 import {
   costText,
+  decisionsText,
   declaredErrorsText,
   diffText,
   optimizationTargetText,
@@ -127,7 +128,7 @@ function costOptionsOf(path: string | undefined, options: ParsedOptions): CostOp
 function reportText(report: CostResult): string {
   const token = report.decode ? decodeCostText(report.decode) : "";
   const wrap = report.wrap ? `${wrapText({ wrap: report.wrap })}\n` : "";
-  const errors = declaredErrorsText(report.errors, report.preset);
+  const errors = `${declaredErrorsText(report.errors, report.preset)}${decisionsText(report.decisions)}`;
   const guard = report.guard ? guardCostText(report.guard) : "";
   const counted = `${costText(report)}\n${token}${guard}${wrap}${errors}${optimizationTargetText(report.chosenFor, report.setting)}\n`;
   return report.diff ? `${counted}\n${diffText(report.diff)}` : counted;

@@ -11,13 +11,14 @@ import type { ClientCut, GuardFacts, SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import type { ProgramPlan } from "../../targets/program/plan.ts";
-import { type DeclaredError, errorsByTensor } from "../accuracy/index.ts";
+import { type Declared, decisionsByTensor, errorsByTensor } from "../accuracy/index.ts";
 import { type ChunkManifest, type Manifest, partyLabels, securityStatement, version } from "../build/index.ts";
 import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
 import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
 import { constantDigests } from "../onnx/weights/index.ts";
 import { shortType } from "../tensors/index.ts";
 import type { MeasuredRanges } from "./measure-ranges.ts";
+import { wholeTypeOf } from "./output-types.ts";
 import { passedCaveats, sharedInputsOf, sharedOutputsOf } from "./shared-values.ts";
 
 export interface BuildInputs {
@@ -37,8 +38,8 @@ export interface BuildInputs {
   readonly runs: MeasuredRanges["runs"];
   /** Bounds that the provider publishes of its weights. */
   readonly published: readonly PublishedBound[];
-  /** Declared errors of outputs; empty where they were not asked for, and for a preset. */
-  readonly errors: ReadonlyMap<ValueId, DeclaredError>;
+  /** Errors and decisions of outputs; empty where they were not asked for, and for a preset. */
+  readonly declared: Declared;
   /** How likely a query wraps, measured with public weights. */
   readonly wrap?: WrapEstimate;
 }
@@ -68,7 +69,8 @@ export function prefillManifest(build: BuildInputs, hashes: ProgramHashes & Pick
     ...partySection(build),
     reveals: revealsOf(build),
     ...sharedOutputsOf(build),
-    ...errorsByTensor([...revealsOf(build), ...(sharedOutputsOf(build)?.sharedOutputs ?? [])], build.errors),
+    ...errorsByTensor(outputsOf(build), build.declared.errors),
+    ...decisionsByTensor(outputsOf(build), build.declared.decisions),
     ...guardSection(build.state.guard),
     rings: ringUsage(build.state.module),
     calibration: calibrationOf(build),
@@ -183,6 +185,12 @@ const boundsOf = ({ lo, hi }: ProgramPlan["inputs"][string]): readonly [lo: numb
 
 const guardSection = (guard: GuardFacts | undefined): Pick<Manifest, "guard"> => (guard ? { guard } : {});
 
+/** Values that leave the program, revealed or in shares, by their tensors. */
+const outputsOf = (build: BuildInputs): readonly Pick<Manifest["reveals"][number], "value" | "tensor">[] => [
+  ...revealsOf(build),
+  ...(sharedOutputsOf(build)?.sharedOutputs ?? []),
+];
+
 const revealsOf = ({ loaded, state, plan }: BuildInputs): Manifest["reveals"] =>
   Object.entries(plan.outputs)
     .filter(([value, { to }]) => to !== "shared" && value !== state.guard?.value)
@@ -192,15 +200,6 @@ const revealsOf = ({ loaded, state, plan }: BuildInputs): Manifest["reveals"] =>
       const type = wholeTypeOf(loaded, tensor);
       return { value, tensor, to, shape, ...(type !== undefined && { type }) };
     });
-
-/** The type of an output of integers or booleans: shares are of fixed point, and do not say what the model gives. */
-function wholeTypeOf({ imported: { module, sources }, model }: LoadedModel, tensor: string): string | undefined {
-  const id = module.outputs.find((each) => (sources.get(each) ?? each) === tensor);
-  const kind = id === undefined ? "f32" : typeOf(module, id).element.kind;
-  if (kind !== "i64" && kind !== "bool") return undefined;
-  const declared = model.graph.outputs.find(({ name }) => name === tensor)?.dtype;
-  return declared === undefined || /float/.test(declared) ? kind : shortType(declared);
-}
 
 const calibrationOf = (build: BuildInputs): Manifest["calibration"] => ({
   source: sourceOf(build),

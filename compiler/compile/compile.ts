@@ -107,7 +107,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     choices,
     runs,
     published: [...(published ?? []), ...(ofPrivate?.published ?? [])],
-    errors: ofPrivate?.errors ?? ofPublic ?? new Map(),
+    declared: ofPrivate ?? ofPublic ?? { errors: new Map(), decisions: [] },
     ...(wrap?.public && { wrap: wrap.public }),
   });
   auditFiles(files);

@@ -70,7 +70,7 @@ export function planBounds(
     return { calibration, ...withWeights };
   }
   const weights = publishWeights(secure.private, given?.weights);
-  const proven = provenFrom(precision, given, weights.bounds);
+  const proven = { ...provenFrom(precision, given, weights.bounds), least: weights.least };
   const ranges = (): PublishedRanges => {
     if (sources.public)
       return publishRanges(secure.public.module, { public: sources.public, private: sources.private }, how, given);

@@ -1,4 +1,5 @@
-import type { Tensor } from "../../ir/tensor.ts";
+import { type Tensor, tensor } from "../../ir/tensor.ts";
+import { sameShape } from "../../ir/type.ts";
 import type { Manifest } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { keptOutputs } from "./handed-shares.ts";
@@ -21,6 +22,11 @@ export interface VerifiedOutput {
   readonly published?: number;
   /** For an output of integers: number of elements that differ, of so many. */
   readonly differing?: { readonly count: number; readonly of: number };
+  /**
+   * Elements that depend on a decision within its distance. They count as right with either outcome: errors are beyond
+   * what such a decision explains. Absent where there are none.
+   */
+  readonly undecided?: { readonly count: number; readonly of: number };
 }
 
 /** Parts of the largest value that an answer may be off: those of the quality `balanced`, and the most that is of use. */
@@ -48,18 +54,24 @@ export interface VerificationRun {
   readonly outputs: ReadonlyMap<string, Tensor>;
 }
 
+/** How far an output may be from float64: by errors, and each element by decisions within their distances. */
+export interface OutputBounds {
+  readonly declared: number;
+  readonly undecided: Float64Array;
+}
+
 /** First-order bounds on the outputs' errors for given shared inputs, by revealed value. */
-export type DeclaredErrors = (
+export type BoundsOfOutputs = (
   plain: Pick<PlainProgram, "module" | "weights">,
   shared: ReadonlyMap<string, Tensor>,
-) => ReadonlyMap<string, number>;
+) => ReadonlyMap<string, OutputBounds>;
 
 /** Runs a build on each input, with all parties in this process and in the interpreter, and compares with float64. */
 export async function verifyBuild(
   dir: string,
   manifest: Manifest,
   runs: readonly VerificationRun[],
-  declaredErrors: DeclaredErrors,
+  boundsOf: BoundsOfOutputs,
 ): Promise<readonly VerifiedOutput[]> {
   const found = new Map<string, VerifiedOutput>();
   const plain = await openPlain(dir);
@@ -70,9 +82,12 @@ export async function verifyBuild(
       const secure = new Map([...keptOutputs(manifest, residues), ...serverOutputs, ...outputs]);
       const interpreted = await plain.run(run.inputs);
       const exactly = new Map([...interpreted.kept, ...interpreted.serverOutputs, ...interpreted.outputs]);
-      for (const [output, exact] of run.outputs) {
+      const bounds = boundsByTensor(manifest, boundsOf(plain, await plain.shared(run.inputs)));
+      for (const [output, given] of run.outputs) {
         const [own, fixed] = [secure.get(output), exactly.get(output)];
-        if (own && fixed) found.set(output, widest(found.get(output), compare(output, exact, own, fixed)));
+        const exact = own && asAnswered(given, own.tensor.shape);
+        if (own && fixed && exact)
+          found.set(output, widest(found.get(output), compare(output, exact, own, fixed, bounds.get(output))));
       }
     }
   } catch (error) {
@@ -80,60 +95,91 @@ export async function verifyBuild(
     throw error;
   }
   await session.end();
-  const bounds = await declaredBy(plain, manifest, runs, declaredErrors);
   await plain.release();
   return [...found.values()].map((each) => {
-    const declared = bounds.get(each.output);
     const published = manifest.errors?.find(({ tensor }) => tensor === each.output)?.declared;
     return {
       ...each,
       ...(!each.differing && each.largest > 0 && { relativeError: each.secureError / each.largest }),
-      ...(declared !== undefined && { declared }),
       ...(published !== undefined && { published }),
     };
   });
 }
 
-function compare(output: string, exact: Tensor, secure: TypedTensor, plain: TypedTensor): VerifiedOutput {
+/** What the model gives, in the form of the answer: `--head` may give the likeliest index for each row. */
+function asAnswered(exact: Tensor, shape: Tensor["shape"]): Tensor | undefined {
+  if (sameShape(exact.shape, shape)) return exact;
+  if (!sameShape(exact.shape.slice(0, -1), shape)) return undefined;
+  const width = exact.shape.at(-1)!;
+  const likeliest = (row: number): number => {
+    const elements = exact.data.subarray(row * width, (row + 1) * width);
+    return elements.indexOf(Math.max(...elements));
+  };
+  return tensor(
+    shape,
+    Array.from({ length: exact.data.length / width }, (_, row) => likeliest(row)),
+  );
+}
+
+function compare(
+  output: string,
+  exact: Tensor,
+  secure: TypedTensor,
+  plain: TypedTensor,
+  { declared, either }: ElementBounds = { either: () => 0 },
+): VerifiedOutput {
   const error = ({ tensor }: TypedTensor): number =>
-    exact.data.reduce((most, x, k) => Math.max(most, Math.abs(x - tensor.data[k]!)), 0);
+    exact.data.reduce((most, x, k) => Math.max(most, Math.abs(x - tensor.data[k]!) - either(k)), 0);
   const isInteger = secure.dtype !== "float32" && secure.dtype !== "float64";
-  const count = exact.data.filter((x, k) => x !== secure.tensor.data[k]).length;
+  const count = exact.data.filter((x, k) => Math.abs(x - secure.tensor.data[k]!) > either(k)).length;
+  const open = exact.data.filter((_, k) => either(k) > (isInteger ? 0 : (declared ?? 0))).length;
   return {
     output,
     largest: exact.data.reduce((most, x) => Math.max(most, Math.abs(x)), 0),
     secureError: error(secure),
     plainError: error(plain),
+    ...(declared !== undefined && { declared }),
     ...(isInteger && { differing: { count, of: exact.data.length } }),
+    ...(open > 0 && { undecided: { count: open, of: exact.data.length } }),
   };
 }
 
 function widest(known: VerifiedOutput | undefined, next: VerifiedOutput): VerifiedOutput {
   if (!known) return next;
-  const [a, b] = [known.differing, next.differing];
+  const sum = (key: "differing" | "undecided"): VerifiedOutput["differing"] => {
+    const [a, b] = [known[key], next[key]];
+    return a && b ? { count: a.count + b.count, of: a.of + b.of } : (a ?? b);
+  };
+  const [differing, undecided] = [sum("differing"), sum("undecided")];
+  const declared = Math.max(known.declared ?? -1, next.declared ?? -1);
   return {
     output: next.output,
     largest: Math.max(known.largest, next.largest),
     secureError: Math.max(known.secureError, next.secureError),
     plainError: Math.max(known.plainError, next.plainError),
-    ...(a && b && { differing: { count: a.count + b.count, of: a.of + b.of } }),
+    ...(declared >= 0 && { declared }),
+    ...(differing && { differing }),
+    ...(undecided && { undecided }),
   };
 }
 
-/** The largest declared error of each output over the runs. */
-async function declaredBy(
-  plain: PlainProgram,
-  { reveals, sharedOutputs = [] }: Manifest,
-  runs: readonly VerificationRun[],
-  declaredErrors: DeclaredErrors,
-): Promise<ReadonlyMap<string, number>> {
-  const names = new Map([...reveals, ...sharedOutputs].map(({ value, tensor }) => [value, tensor]));
-  const bounds = new Map<string, number>();
-  for (const { inputs } of runs) {
-    for (const [value, bound] of declaredErrors(plain, await plain.shared(inputs))) {
-      const name = names.get(value) ?? value;
-      bounds.set(name, Math.max(bounds.get(name) ?? 0, bound));
-    }
+interface ElementBounds {
+  readonly declared?: number;
+  /** What decisions within their distances explain, by element. */
+  readonly either: (element: number) => number;
+}
+
+/** The bounds by tensor. What the client computes of an undecided one is undecided, and has no declared error. */
+function boundsByTensor(
+  { reveals, sharedOutputs = [], tails }: Manifest,
+  bounds: ReadonlyMap<string, OutputBounds>,
+): ReadonlyMap<string, ElementBounds> {
+  const found = new Map<string, ElementBounds>();
+  for (const { value, tensor } of [...reveals, ...sharedOutputs]) {
+    const { declared, undecided } = bounds.get(value)!;
+    found.set(tensor, { declared, either: (k) => undecided[k]! });
+    const isOpen = undecided.some((x) => x > 0);
+    for (const { from, output } of tails) if (isOpen && from === tensor) found.set(output, { either: () => Infinity });
   }
-  return bounds;
+  return found;
 }

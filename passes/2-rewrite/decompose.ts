@@ -6,6 +6,7 @@ import { sameShape } from "../../ir/type.ts";
 import { formatOp } from "../graph.ts";
 import type { SplitState } from "../pass.ts";
 import { type Draft, derivedParam, type OpRule, publicScalar, rewriteOps } from "./draft.ts";
+import { compareTruncated } from "./truncated-comparison.ts";
 
 /**
  * Rewrites operators that no protocol computes, or only at a higher cost, in terms of others. Each law is exact on real
@@ -169,6 +170,7 @@ const swapLastAxesAttrs = (rank: number): Attrs => ({
 });
 
 const simple: Rules = {
+  compare: compareTruncated,
   // W·x = (xᵀ·Wᵀ)ᵀ: protocols expect the weight on the right
   matmul: (op, draft) => {
     const [w, x] = op.operands as [ValueId, ValueId];

@@ -13,6 +13,8 @@ export interface CalibrateOptions extends WidenOptions {
   readonly precision?: Precision;
   /** Powers of two that the provider publishes as bounds of private weights, by their params. */
   readonly published?: ReadonlyMap<ValueId, number>;
+  /** The same of those that must stay positive: what they do not fall below. */
+  readonly least?: ReadonlyMap<ValueId, number>;
   /** Public bounds that come before measured ones (--ranges). */
   readonly given?: Observation;
 }
@@ -35,11 +37,11 @@ export const calibrate = (
 export function boundsFrom(
   secure: PassState,
   measured: Observation | undefined,
-  { precision = defaultPrecision, published, given, ...how }: CalibrateOptions = {},
+  { precision = defaultPrecision, published, least, given, ...how }: CalibrateOptions = {},
 ): Calibration {
   const { module } = secure;
   const wide = measured && widenRanges(module, widenForAdapters(module, measured), how);
-  const analyzed = analyzeRanges(secure, precision, given ? overlay(wide, given) : wide, published);
+  const analyzed = analyzeRanges(secure, precision, given ? overlay(wide, given) : wide, published, least);
   const known = given ? overlay(measured, given) : measured;
   return { ...analyzed, magnitudes: new Map([...measuredMagnitudes(known), ...(analyzed.magnitudes ?? [])]) };
 }

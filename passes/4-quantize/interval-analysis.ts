@@ -5,6 +5,7 @@ import type { Interval } from "../../ir/type.ts";
 import type { PassState } from "../pass.ts";
 import type { Calibration, Observation } from "./calibration-types.ts";
 import { hasInnerRange } from "./inner-ranges.ts";
+import { publicLeast } from "./positive-weights.ts";
 import { createProver } from "./prove-ranges.ts";
 import { queryRoom } from "./query-room.ts";
 import { publicMagnitudes, weightBound } from "./weight-bounds.ts";
@@ -16,13 +17,15 @@ const magnitude = ({ lo, hi }: Interval): number => Math.max(Math.abs(lo), Math.
 /**
  * Forward interval analysis by the op tables and by relations between values (docs/range-analysis.md), tightened by
  * measured ranges. `published`: powers of two that the provider publishes as bounds of private weights, by their params.
- * A public weight without data has the bound of a private one.
+ * A public weight without data has the bound of a private one. `least`: powers of two that private weights which must
+ * stay positive do not fall below.
  */
 export function analyzeRanges(
   { module, weights }: PassState,
   precision: Precision,
   observed?: Observation,
   published?: ReadonlyMap<ValueId, number>,
+  least: ReadonlyMap<ValueId, number> = publicLeast({ module, weights }),
 ): Calibration {
   const ranges = new Map<ValueId, Interval>();
   const proven = createProver(module, weights, ranges);
@@ -39,7 +42,7 @@ export function analyzeRanges(
     const value = weights.get(weight);
     const isKnown = module.values[id]!.type.label === "public" && value !== undefined && hasData(value);
     const bound = published?.get(id) ?? weightBound(magnitudes.get(id) ?? 0, precision);
-    ranges.set(id, isKnown ? extremes(value) : { lo: -bound, hi: bound });
+    ranges.set(id, isKnown ? extremes(value) : { lo: least.get(id) ?? -bound, hi: bound });
   }
   for (const op of opsOf(module)) {
     const proof = withRoundingRoom(proven(op));

@@ -2,6 +2,7 @@ import sortBy from "lodash-es/sortBy.js";
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { bitsFor, type FixedPoint, fx, type Interval } from "../../ir/type.ts";
+import { leastElement } from "./positive-weights.ts";
 import { weightBits, widestWeight } from "./precision.ts";
 import { largestMagnitude, weightScale } from "./weight-bounds.ts";
 
@@ -75,6 +76,18 @@ export function checkFits(name: string, value: Tensor, form: FixedPoint): UnfitW
   if (Math.round(most * 2 ** form.scale) < limit) return undefined;
   const bits = Math.max(0, weightBits - 1 - Math.ceil(Math.log2(most + 2 ** -form.scale)));
   return { name, most, limit: limit / 2 ** form.scale, bits };
+}
+
+/** A weight that must stay positive is no smaller than public numbers say (MRL0504, to the provider alone). */
+export function checkPositive(name: string, value: Tensor, { lo }: Interval): Diagnostic | undefined {
+  const least = leastElement(value);
+  if (lo <= 0 || least >= lo) return undefined;
+  return {
+    code: "MRL0504",
+    message: `weight "${name}": expected values of at least ${lo}, found ${least.toPrecision(4)}`,
+    because: ["it is added to what must stay away from 0, and the bound follows from the public base"],
+    help: "publish a power of two below the weight: --publish-ranges",
+  };
 }
 
 /** How many weights one message names. */

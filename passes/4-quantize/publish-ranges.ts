@@ -5,11 +5,23 @@ import type { Interval } from "../../ir/type.ts";
 import type { PassState } from "../pass.ts";
 import type { Observation } from "./calibration-types.ts";
 import { hasInnerRange, type InnerRange } from "./inner-ranges.ts";
+import { leastElement, weightsThatStayPositive } from "./positive-weights.ts";
 import { largestMagnitude } from "./weight-bounds.ts";
 import { valuesThatStayPositive, type WidenOptions, widenRanges } from "./widen-ranges.ts";
 
-/** What a published integer bounds; the bound is 2 to the power of the integer. `error`: of an output, in its units. */
-export type PublishedKind = "error" | "weight" | "magnitude" | "least" | "score_bound" | "sum_lo" | "sum_hi";
+/**
+ * What a published integer bounds; the bound is 2 to the power of the integer. `error`: of an output, in its units.
+ * `distance`: how near to another decision an operand may go either way.
+ */
+export type PublishedKind =
+  | "error"
+  | "distance"
+  | "weight"
+  | "magnitude"
+  | "least"
+  | "score_bound"
+  | "sum_lo"
+  | "sum_hi";
 
 /** An integer that the provider publishes about its weights. */
 export interface PublishedBound {
@@ -30,6 +42,7 @@ export interface PublishedRanges {
  */
 const exponents: Readonly<Record<PublishedKind, Interval>> = {
   error: { lo: -64, hi: 63 },
+  distance: { lo: -64, hi: 63 },
   weight: { lo: -8, hi: 55 },
   magnitude: { lo: 0, hi: 63 },
   score_bound: { lo: 0, hi: 63 },
@@ -86,7 +99,14 @@ export function publishRanges(
 type Publish = (value: ValueId, bound: PublishedKind, number: number) => number;
 
 /** Bounds of which this rounds up; it rounds the others down. */
-const upper: ReadonlySet<PublishedKind> = new Set(["error", "weight", "magnitude", "score_bound", "sum_hi"]);
+const upper: ReadonlySet<PublishedKind> = new Set([
+  "error",
+  "distance",
+  "weight",
+  "magnitude",
+  "score_bound",
+  "sum_hi",
+]);
 
 /** What is published, in the order of publication. */
 export function createPublication(): { readonly publish: Publish; readonly published: readonly PublishedBound[] } {
@@ -105,6 +125,8 @@ export function createPublication(): { readonly publish: Publish; readonly publi
 export interface PublishedWeights {
   /** The power of two that each private weight stays below, by its param. */
   readonly bounds: ReadonlyMap<ValueId, number>;
+  /** The power of two that a weight which must stay positive does not fall below. */
+  readonly least: ReadonlyMap<ValueId, number>;
   readonly published: readonly PublishedBound[];
 }
 
@@ -118,12 +140,18 @@ export function publishWeights(
 ): PublishedWeights {
   const { publish, published } = createPublication();
   const bounds = new Map(given);
+  const least = new Map<ValueId, number>();
+  const positive = weightsThatStayPositive(module);
   for (const [id, name] of Object.entries(module.params)) {
     const weight = weights.get(name);
-    if (module.values[id]!.type.label !== "server" || given.has(id) || !weight || !hasData(weight)) continue;
-    bounds.set(id, publish(id, "weight", below * largestMagnitude(weight)));
+    if (module.values[id]!.type.label !== "server" || !weight || !hasData(weight)) continue;
+    if (!given.has(id)) bounds.set(id, publish(id, "weight", below * largestMagnitude(weight)));
+    if (!positive.has(id)) continue;
+    // One that is not positive publishes the least exponent, which bounds nothing.
+    const most = publish(id, "least", Math.max(0, leastElement(weight)));
+    if (most > 2 ** exponents.least.lo) least.set(id, most);
   }
-  return { bounds, published };
+  return { bounds, least, published };
 }
 
 /** Scores have both signs and take the margin like a value; sums of squares take its square. */

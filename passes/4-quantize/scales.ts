@@ -9,7 +9,8 @@ import { usersOf } from "../../ir/uses.ts";
 import { formatOp, withOps } from "../graph.ts";
 import type { PassState } from "../pass.ts";
 import { formOf } from "./factor-forms.ts";
-import { checkFits, type ParamUse, unfitWeights } from "./param-forms.ts";
+import { integralValues } from "./integral.ts";
+import { checkFits, checkPositive, type ParamUse, unfitWeights } from "./param-forms.ts";
 import { isCombined, ruleOf, type ScaleOptions, type ScaleState, scaleAt, wantedOf } from "./scale-rules.ts";
 
 /** One bit beyond the range: rounding may exceed its end. */
@@ -161,12 +162,14 @@ function param(id: ValueId, form: ReturnType<typeof fx>, walk: ScaleState): Valu
   walk.values[name] = { type: { ...module.values[id]!.type, element: form }, range };
   const unfit = isServer ? checkFits(weight, weights.get(weight)!, form) : undefined;
   if (unfit) walk.unfit.push(unfit);
+  const small = isServer ? checkPositive(weight, weights.get(weight)!, range) : undefined;
+  if (small) walk.problems.push(small);
   walk.made.set(key, name);
   return name;
 }
 
 /** Why the op has no fixed-point form here. */
-function refuse(op: Op, def: OpDef, { module }: ScaleState): Diagnostic | undefined {
+function refuse(op: Op, def: OpDef, { module, weights, integers }: ScaleState): Diagnostic | undefined {
   const { label } = module.values[op.result]!.type;
   if (label !== "shared" && op.name !== "reveal") {
     return {
@@ -184,8 +187,14 @@ function refuse(op: Op, def: OpDef, { module }: ScaleState): Diagnostic | undefi
     const isIndex = type.label === "public" || (op.name === "gather" && type.label === "client");
     return plain && op.name !== "share" && !(def.selectors?.includes(index) && isIndex);
   });
-  if (def.scales && unknown === undefined) return undefined;
-  const why = unknown === undefined ? "it has no fixed-point form" : `%${unknown} is neither shared nor a weight`;
+  const [x] = op.operands as [ValueId];
+  const rounds = op.name === "cast" && op.attrs.to === "i64" && !integralValues(module, weights, integers)(x);
+  if (def.scales && unknown === undefined && !rounds) return undefined;
+  const why = rounds
+    ? "it rounds, and no protocol does"
+    : unknown === undefined
+      ? "it has no fixed-point form"
+      : `%${unknown} is neither shared nor a weight`;
   return {
     code: "MRL0502",
     message: `expected an operator that is defined on secret values, found ${op.name} (${why})`,

@@ -1,6 +1,6 @@
 import { sizeOf } from "../../ir/type.ts";
 import type { Fixed, Protocol, Spec, Traffic } from "../../runtime/protocols/kit/index.ts";
-import { operandForm, trafficOf } from "./traffic.ts";
+import { operandForm, trafficWithin } from "./traffic.ts";
 
 /**
  * The link that protocols are chosen for, between each two parties and in both directions. LinkProfile of
@@ -49,11 +49,16 @@ export const candidatesOf = (protocol: Protocol, spec: Spec): readonly Candidate
   ...(protocol.variants?.(spec) ?? []).map((tuning) => ({ protocol, tuning })),
 ];
 
-/** The spec as the protocol would run it: operands in the rings that it wants. */
+/** The spec as the protocol would run it: operands in the rings that it wants, the result in one that it can return. */
 function tuned({ protocol, tuning }: Candidate, spec: Spec): Spec {
   const wanted = tuning ? { ...spec, attrs: { ...spec.attrs, ...tuning } } : spec;
   const widths = protocol.operandWidths(wanted);
-  return { ...wanted, operands: spec.operands.map((operand, index) => ({ ...operand, width: widths[index] ?? 64 })) };
+  const result = { ...wanted.result, width: Math.min(wanted.result.width, protocol.maxResultWidth?.(wanted) ?? 64) };
+  return {
+    ...wanted,
+    result,
+    operands: spec.operands.map((operand, index) => ({ ...operand, width: widths[index] ?? 64 })),
+  };
 }
 
 /**
@@ -71,7 +76,9 @@ export function cheapest(
     const run = tuned(candidate, spec);
     const { protocol } = candidate;
     if (protocol.refuses?.(run) !== undefined || run.operands.some(({ width }) => width > 64)) continue;
-    const traffic = withOpenings(protocol, run, trafficOf(protocol, run));
+    const own = trafficWithin(protocol, run);
+    if (!own) continue;
+    const traffic = withOpenings(protocol, run, own);
     const price = priceOf(traffic, link, objective);
     const bytes = priceOf(traffic, link, "total");
     if (!best || price < best.price || (price === best.price && bytes < best.bytes)) best = { candidate, price, bytes };

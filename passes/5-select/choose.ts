@@ -15,7 +15,7 @@ import { protocols } from "../../runtime/protocols/registry.ts";
 import { type Candidate, candidatesOf, cheapest, type LinkSpeed, type Objective } from "./cheapest.ts";
 import { refusalAdvice } from "./refusal-advice.ts";
 import { specOf } from "./spec.ts";
-import { operandForm } from "./traffic.ts";
+import { operandForm, trafficWithin } from "./traffic.ts";
 
 export interface SelectOptions {
   readonly setting: Setting;
@@ -191,7 +191,9 @@ export function refusals(module: Module): readonly Diagnostic[] {
   return opsOf(module).flatMap((op) => {
     if (op.protocol === undefined) return [];
     const spec = specOf(module, op);
-    const why = protocols.get(op.protocol)?.refuses?.(spec);
+    const protocol = protocols.get(op.protocol)!;
+    const why =
+      protocol.refuses?.(spec) ?? (trafficWithin(protocol, spec) ? undefined : "it needs a ring of more than 64 bits");
     if (why === undefined) return [];
     return [
       {

@@ -32,6 +32,16 @@ export function trafficOf(protocol: Protocol, spec: Spec): Traffic {
   return traffic;
 }
 
+/** The same; undefined where the protocol would compute in rings that the runtime does not have. */
+export function trafficWithin(protocol: Protocol, spec: Spec): Traffic | undefined {
+  try {
+    return trafficOf(protocol, spec);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
 /** Exact traffic of one op; none for a local operator. */
 export function costOf(module: Module, op: Op): Traffic {
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);

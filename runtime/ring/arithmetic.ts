@@ -1,7 +1,7 @@
 import { fromIntegers, residue } from "./convert.ts";
 import { type ElementLoop, elementwise } from "./elementwise.ts";
-import { sameWidth } from "./kernel.ts";
-import { type IntTensor, type RingTensor, zeros } from "./tensor.ts";
+import { kernel, sameWidth } from "./kernel.ts";
+import { type IntTensor, lanesOf, type RingTensor, type Shape, zeros } from "./tensor.ts";
 
 /** a + b mod 2^width, broadcast. @throws RangeError if the widths differ or the shapes do not broadcast. */
 export function add(a: RingTensor, b: RingTensor): RingTensor {
@@ -47,6 +47,17 @@ export function addConstant(a: RingTensor, n: number): RingTensor {
 export function mulConstant(a: RingTensor, n: number): RingTensor {
   return mul(a, constant(n, a.width));
 }
+
+/**
+ * The residue n in every element, where `like` has contents: beside a meta tensor a constant is one too, so that counting
+ * a program makes no tensor.
+ */
+export const filled = (like: RingTensor, shape: Shape, width: number, n: number): RingTensor =>
+  kernel([like], shape, width, (out) => {
+    const [low = 0, high = 0] = constant(n, width).data!;
+    if (lanesOf(width) === 1) out.fill(low);
+    else for (let i = 0; i < out.length; i++) out[i] = i & 1 ? high : low;
+  });
 
 function constant(n: number, width: number): RingTensor {
   // Beyond 2^53 a number may have been rounded; a number of few bits, such as the bound of a binade, is exact.

@@ -1,4 +1,15 @@
-export { add, addConstant, addInteger, mul, mulConstant, mulInteger, neg, sub, xorWords } from "./arithmetic.ts";
+export {
+  add,
+  addConstant,
+  addInteger,
+  filled,
+  mul,
+  mulConstant,
+  mulInteger,
+  neg,
+  sub,
+  xorWords,
+} from "./arithmetic.ts";
 export { bitAt, extractBits, lessThan, msb } from "./bits.ts";
 export { broadcastShapes } from "./broadcast.ts";
 export { fromIntegers, fromReal, residue, toIntegers, toReal } from "./convert.ts";
@@ -20,6 +31,7 @@ export { narrow, shiftLeft, shiftRight, shiftRightRounded, widen, widenSigned } 
 export {
   type IntTensor,
   intTensor,
+  isMeta,
   lanesOf,
   metaTensor,
   packedBytes,

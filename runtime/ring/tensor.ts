@@ -42,6 +42,9 @@ export function ringTensor(shape: Shape, width: number, data: Uint32Array | unde
   return { kind: "ring", shape, width, data };
 }
 
+/** Whether a tensor has a shape alone. */
+export const isMeta = ({ data }: RingTensor | IntTensor): boolean => data === undefined;
+
 export const metaTensor = (shape: Shape, width: number): RingTensor => ringTensor(shape, width, undefined);
 
 export function zeros(shape: Shape, width: number): RingTensor {

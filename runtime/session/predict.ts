@@ -1,7 +1,7 @@
 import { type BytesByDirection, type Direction, directions, noBytes } from "../core/index.ts";
 import { countingParty, explicitKeyParty, noDealerBytes } from "../correlations/index.ts";
-import { type HeldWeight, type Program, toolbox } from "../program/index.ts";
-import { countSteps } from "../protocols/kit/index.ts";
+import { type HeldWeight, type Program, type Toolbox, toolbox } from "../program/index.ts";
+import { countSteps, replayed } from "../protocols/kit/index.ts";
 import { intTensor, metaTensor } from "../ring/index.ts";
 import type { QueryPosition } from "./requests.ts";
 import { metaCache, positionRange, weightsAt } from "./session-cache.ts";
@@ -94,6 +94,14 @@ export function explicitKeyBytes(program: Program): number {
   return account.client;
 }
 
+/** The same protocols; of equal layers and queries the first one counts. */
+const countingTools: Toolbox = {
+  ...toolbox,
+  protocols: Object.fromEntries(
+    Object.entries(toolbox.protocols).map(([name, protocol]) => [name, replayed(protocol)]),
+  ) as unknown as Toolbox["protocols"],
+};
+
 function runOnMeta(
   program: Program,
   party: Parameters<Program["body"]>[1],
@@ -109,7 +117,7 @@ function runOnMeta(
     return [name, { kind: "weight", shape, width, values, pad: empty, hidden: empty }];
   });
   const handles = weightsAt(program, Object.fromEntries(weights), position);
-  return program.body(toolbox, party, metaInputs(program), handles, metaCache(program, position));
+  return program.body(countingTools, party, metaInputs(program), handles, metaCache(program, position));
 }
 
 /** Inputs as a party sees them that does not hold them. */

@@ -1,4 +1,4 @@
-import { errorBounds } from "../../compiler/accuracy/index.ts";
+import { errorBounds, type OutputBounds, outputBounds } from "../../compiler/accuracy/index.ts";
 import { loadManifest } from "../../compiler/build/index.ts";
 import { checkInputs, openPlain, type PlainProgram, readInputFiles } from "../../compiler/run/index.ts";
 import type { TypedTensor } from "../../compiler/tensors/index.ts";
@@ -21,3 +21,9 @@ export const declaredOf = async (
   plain: PlainProgram,
   inputs: ReadonlyMap<string, TypedTensor>,
 ): Promise<ReadonlyMap<string, number>> => errorBounds(plain.module, plain.weights, await plain.shared(inputs));
+
+/** The same with what decisions within their distances explain. */
+export const boundsOf = async (
+  plain: PlainProgram,
+  inputs: ReadonlyMap<string, TypedTensor>,
+): Promise<ReadonlyMap<string, OutputBounds>> => outputBounds(plain.module, plain.weights, await plain.shared(inputs));

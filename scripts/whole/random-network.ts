@@ -1,5 +1,5 @@
 import type { onnx as proto } from "onnx-proto";
-import { info, model, node } from "../fuzz/build-model.ts";
+import { constant, info, model, node } from "../fuzz/build-model.ts";
 import { createRandom, type Random } from "../fuzz/random.ts";
 
 /** A network that nobody has seen, and what its inputs look like. */
@@ -36,6 +36,12 @@ function weight(draft: Draft, dims: readonly number[], deviation: number, mean =
   const floatData = Array.from({ length: count }, () => Math.fround(mean + deviation * normal(draft.random)));
   draft.weights.push({ name, dims: [...dims], dataType: 1, floatData });
   return name;
+}
+
+function scalar(draft: Draft, value: number): string {
+  const output = `v${draft.nodes.length}`;
+  draft.nodes.push({ ...constant(output, "value_float", { float: value }), name: `/${output}` });
+  return output;
 }
 
 function add(draft: Draft, op: string, inputs: string, attributes: Parameters<typeof node>[3] = {}): string {
@@ -88,6 +94,19 @@ const gated: Layer = (draft) => {
 
 const square: Layer = (draft) => add(draft, "Mul", `${draft.last} ${draft.last}`);
 
+/** A private threshold, between private answers: errors before it may flip the decision. */
+const threshold: Layer = (draft) => {
+  const above = add(draft, "Greater", `${draft.last} ${weight(draft, [draft.width], 0.3)}`);
+  return add(draft, "Where", `${above} ${weight(draft, [1], 1, 2)} ${weight(draft, [1], 1, -2)}`);
+};
+
+/** Continuous, though it compares. */
+const leaky: Layer = (draft) => {
+  const [zero, slope] = [scalar(draft, 0), scalar(draft, 0.01)];
+  const above = add(draft, "Greater", `${draft.last} ${zero}`);
+  return add(draft, "Where", `${above} ${draft.last} ${add(draft, "Mul", `${draft.last} ${slope}`)}`);
+};
+
 const catalog: Readonly<Record<string, Layer>> = {
   linear,
   residual,
@@ -99,6 +118,8 @@ const catalog: Readonly<Record<string, Layer>> = {
   tanh: elementwise("Tanh"),
   sigmoid: elementwise("Sigmoid"),
   abs: elementwise("Abs"),
+  threshold,
+  leaky,
   softmax: (draft) => add(draft, "Softmax", draft.last, { axis: -1 }),
 };
 

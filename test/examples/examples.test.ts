@@ -13,7 +13,8 @@ const build = join(folder, "date");
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const run = async (name: string, ...args: readonly string[]): Promise<string> => {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(examples, name), ...args], { cwd: folder });
+  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined };
+  const { stdout } = await promisify(execFile)(process.execPath, [join(examples, name), ...args], { cwd: folder, env });
   return stdout;
 };
 

@@ -65,9 +65,10 @@ export const run = (a: RingTensor): RingTensor => kernel([a], a.shape, 8, (out, 
 );
 const program = programOf([...protocols, ...kernels], new Map([...examples, ...kernelTwins]));
 
-/** Protocols that read a party's own plain integers before anything of them is shared, on its own machine. */
+/** What reads a party's own plain integers before anything of them is shared, on its own machine, or reads nothing. */
 const plainInputs: Readonly<Record<string, string>> = {
   "private-lookup.ts": "the client's own indices: it counts negative ones from the end, and gathers from its pad",
+  "replayed-count.ts": "no body: whether operands have contents at all, which those of a party that counts do not",
 };
 
 test("no protocol can branch on a tensor: none reads contents, but of its own plain inputs", () => {

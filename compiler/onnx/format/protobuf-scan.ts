@@ -230,9 +230,7 @@ function skipPacked(walk: ScanState, kind: "varint" | "fixed32" | "fixed64", end
     for (let index = walk.position; index < end; index++) {
       const ends = walk.bytes[index]! < 0x80;
       continued = ends ? 0 : continued + 1;
-      if (ends && ++walk.integers > scanLimits.integers) {
-        failLimit(walk, "integers", path);
-      }
+      if (ends && ++walk.integers > scanLimits.integers) failLimit(walk, "integers", path);
       if (continued > 9) failMalformed(walk, index, path, "a number has more than ten bytes");
     }
     if (continued > 0) failMalformed(walk, end, path, "a number is truncated");
@@ -268,10 +266,6 @@ function failMalformed(walk: ScanState, offset: number, path: string, what: stri
 
 function failLimit(walk: ScanState, limit: keyof typeof exceeded, path: string): never {
   const [what, help] = exceeded[limit];
-  return fail({
-    code: "MRL0106",
-    message: `the file exceeds a limit: ${what}`,
-    at: fieldLocation(walk, walk.position, path),
-    help,
-  });
+  const message = `the file exceeds a limit: ${what}`;
+  return fail({ code: "MRL0106", message, at: fieldLocation(walk, walk.position, path), help });
 }

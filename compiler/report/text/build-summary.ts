@@ -8,7 +8,7 @@ import { layerName } from "../cost/index.ts";
 import { bytesText } from "./format-units.ts";
 import { optimizationTargetText } from "./optimization-target.ts";
 import { textTable } from "./text-table.ts";
-import { declaredErrorsText } from "./verified-text.ts";
+import { decisionsText, declaredErrorsText } from "./verified-text.ts";
 
 type FileSizes = readonly (readonly [path: string, bytes: number])[];
 
@@ -35,7 +35,7 @@ export function buildText(manifest: Manifest, files: FileSizes, directory: strin
     files.filter(([path]) => path.startsWith(`${folderOf(role)}/`)).reduce((sum, [, bytes]) => sum + bytes, 0);
   const rows = Object.entries(manifest.roles).map(([role, does]) => [role, bytesText(folder(role)), does]);
   const head = `${directory}: ${manifest.name}, program ${manifest.programHash.slice(0, 12)}`;
-  return `${head}\n\n${textTable([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${declaredErrorsText(manifest.errors, manifest.numerics)}${wrapText(manifest.calibration)}\n${statementText(manifest)}\n${phasesText(manifest)}`;
+  return `${head}\n\n${textTable([{ title: "party" }, { title: "folder", right: true }, { title: "does" }], rows)}\n${ownersText(manifest)}\n${declaredErrorsText(manifest.errors, manifest.numerics)}${decisionsText(manifest.decisions)}${wrapText(manifest.calibration)}\n${statementText(manifest)}\n${phasesText(manifest)}`;
 }
 
 /** Number of names shown of a list that may have two for each layer. */
@@ -53,7 +53,7 @@ export function manifestText(manifest: Manifest): string {
   const head = `${manifest.name}, program ${manifest.programHash}\nartefacts ${manifest.artefactsHash}\nmade by ${manifest.compiler}, calibrated on ${manifest.calibration.source} (${counted(manifest.calibration.samples, "sample")})`;
   return [
     head,
-    `${declaredErrorsText(manifest.errors, manifest.numerics)}${wrapText(manifest.calibration)}`,
+    `${declaredErrorsText(manifest.errors, manifest.numerics)}${decisionsText(manifest.decisions)}${wrapText(manifest.calibration)}`,
     statementText(manifest),
     dataFlowText(manifest),
     ringsText(manifest),

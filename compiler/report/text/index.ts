@@ -17,4 +17,4 @@ export { optimizationTargetText } from "./optimization-target.ts";
 export { type ModelProvenance, modelProvenance, provenanceText, type WeightProvenance } from "./provenance.ts";
 export { costLine, outputLines, runText, shareLines, type TokenCost, timeLine, tokenLine } from "./run-text.ts";
 export { textTable } from "./text-table.ts";
-export { declaredErrorsText, verifiedText } from "./verified-text.ts";
+export { decisionsText, declaredErrorsText, verifiedText } from "./verified-text.ts";

@@ -1,34 +1,6 @@
-/**
- * JSON Schemas (2020-12) of the output of `--json`, by command; every command prints `error` when it fails, and `help` or `version` where the command line asks for them. `schema` is
- * the version of a document: within one version fields are added, never changed or removed.
- */
-export interface JsonSchema {
-  readonly type?: "object" | "array" | "string" | "number" | "integer" | "boolean";
-  readonly const?: number;
-  readonly description?: string;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly required?: readonly string[];
-  readonly additionalProperties?: JsonSchema;
-  readonly items?: JsonSchema;
-}
+import { anything, count, document, flag, type JsonSchema, list, map, number, object, text } from "./json-schema.ts";
 
-type Properties = Readonly<Record<string, JsonSchema>>;
-
-const text: JsonSchema = { type: "string" };
-const number: JsonSchema = { type: "number" };
-const count: JsonSchema = { type: "integer" };
-const flag: JsonSchema = { type: "boolean" };
-const anything: JsonSchema = {};
-const list = (items: JsonSchema): JsonSchema => ({ type: "array", items });
-const map = (additionalProperties: JsonSchema): JsonSchema => ({ type: "object", additionalProperties });
-/** Properties outside `optional` are required; unknown properties are allowed. */
-const object = (properties: Properties, optional: Properties = {}): JsonSchema => ({
-  type: "object",
-  properties: { ...properties, ...optional },
-  required: Object.keys(properties),
-});
-const document = (properties: Properties, optional: Properties = {}): JsonSchema =>
-  object({ schema: { const: 1 }, ...properties }, optional);
+export type { JsonSchema };
 
 const bytes: JsonSchema = { ...map(count), description: 'payload by direction, as "client→server"' };
 const traffic = object({ rounds: count, bytes });
@@ -96,6 +68,11 @@ const knownParty = object({ party: text, fingerprint: text }, { validUntil: text
 /** Printed when the service ends. */
 const listened = document({ listened: object({ host: text, port: count }) });
 
+/**
+ * JSON Schemas of the output of `--json`, by command; every command prints `error` when it fails, and `help` or `version`
+ * where the command line asks for them. `schema` is the version of a document: within one version fields are added,
+ * never changed or removed.
+ */
 export const schemas: Readonly<Record<string, JsonSchema>> = {
   error: document({ error: list(diagnostic) }),
   help: document({ help: text }),
@@ -171,11 +148,17 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         ...list(
           object(
             { output: text, largest: number, secureError: number, plainError: number },
-            { relativeError: number, declared: number, published: number, differing: object({ count, of: count }) },
+            {
+              relativeError: number,
+              declared: number,
+              published: number,
+              differing: object({ count, of: count }),
+              undecided: object({ count, of: count }),
+            },
           ),
         ),
         description:
-          "errors of each output against float64 on calibration samples, of the private weights; published: what the manifest declares",
+          "errors of each output against float64 on calibration samples, of the private weights; published: what the manifest declares; undecided: elements that depend on a decision within its distance, which are held to both outcomes",
       },
       onnxRuntime: {
         ...object(
@@ -213,6 +196,22 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         ...list(object({ tensor: text, declared: number, largest: number }, { published: flag })),
         description:
           "how far each output, revealed or shared, may be from the model in real numbers, from public facts alone; published: from private weights, as an integer of the published list; absent for a preset",
+      },
+      decisions: {
+        ...list(
+          object(
+            {
+              value: text,
+              operator: text,
+              at: text,
+              distance: number,
+              outputs: list(object({ tensor: text, differs: number })),
+            },
+            { published: flag },
+          ),
+        ),
+        description:
+          "operators that decide: operands at most `distance` from each other, or from an integer, may go either way, and an output may then differ by up to `differs`",
       },
       guard: {
         ...object({ elements: count, layers: count, headroom: count, offline: traffic, online: traffic }),

@@ -47,6 +47,11 @@ const otherThanOnnx = ({ output, difference, allowed }: ImportDifference): reado
 function warningsOf({ output, largest, relativeError = 0, declared = 0, ...more }: VerifiedOutput): readonly string[] {
   const coarse = nearnessOf({ largest, relativeError }) !== "near";
   return [
+    ...(more.undecided
+      ? [
+          `${more.undecided.count} of ${more.undecided.of} elements of ${output} depend on a decision that may go either way (docs/precision.md)`,
+        ]
+      : []),
     ...(coarse
       ? [
           `${output} is off by ${relativeError.toPrecision(2)} of its largest value, more than 2^-9: a finer --quality, or features near 1, bring it nearer`,
@@ -56,6 +61,30 @@ function warningsOf({ output, largest, relativeError = 0, declared = 0, ...more 
       ? [`the declared error of ${output} is as large as its largest value: it says nothing`]
       : []),
   ];
+}
+
+/** What is how near to what, where a decision may go either way. */
+const nearness: Readonly<Record<string, string>> = {
+  compare: "numbers at most % apart",
+  argmax: "elements at most % apart",
+  rank: "elements at most % apart",
+  sign: "a number at most % from 0",
+};
+
+/** Decisions shown of a list that may have one for each layer. */
+const maxDecisions = 8;
+
+/** One line for each decision that errors may change; empty if there are none. */
+export function decisionsText(decisions: Manifest["decisions"] = []): string {
+  const lines = decisions.map(({ operator, at, distance, outputs, published }) => {
+    const near = (nearness[operator] ?? "a number at most % from an integer").replace("%", String(distance));
+    const then = outputs.map(({ tensor, differs }) => `${tensor} may then differ by up to ${differs}`).join(", ");
+    return `decision ${at} (${operator}): ${near} may go either way; ${then}${published ? " (published, with private weights)" : ""}\n`;
+  });
+  const more = lines.length - maxDecisions;
+  return [...lines.slice(0, maxDecisions), ...(more > 0 ? [`${more} more decisions are in manifest.json\n`] : [])].join(
+    "",
+  );
 }
 
 /** One line for each output whose error the manifest declares, or why it declares none. */

@@ -1,10 +1,10 @@
 import type { Mask, Party } from "../../core/index.ts";
 import {
   add,
-  addConstant,
   bitAt,
   dropSingles,
   extractBits,
+  filled,
   onesBelow,
   type RingTensor,
   type Shape,
@@ -12,9 +12,8 @@ import {
   subsetProducts,
   widen,
   withSingles,
-  zeros,
 } from "../../ring/index.ts";
-import { entryAt, publicShare } from "../kit/index.ts";
+import { entryAt, publicConstant } from "../kit/index.ts";
 
 /** Most digits: the products of their one-time bits fill a lane. */
 export const maxDigits = 6;
@@ -58,7 +57,7 @@ export function sharedTable(party: Party, r: RingTensor): RingTensor {
  * [T, …shape] is public; only the dealer knows `secret` [...shape]. 0 rounds.
  */
 export function lookUpDigits(party: Party, opened: RingTensor, secret: RingTensor, k: number): DigitBits {
-  const one = publicOne(party, secret.shape);
+  const one = publicOne(party, opened, secret.shape);
   let from = 0;
   const digits = digitSizes(secret.width, k).map((size) => {
     const x = extractBits(opened, from, size);
@@ -70,8 +69,8 @@ export function lookUpDigits(party: Party, opened: RingTensor, secret: RingTenso
   return { below: digits.map((d) => d.below), equal: digits.map((d) => d.equal) };
 }
 
-const allOne = (shape: Shape): RingTensor => addConstant(zeros(shape, 1), 1);
-const publicOne = (party: Party, shape: Shape): RingTensor => publicShare(party, allOne(shape));
+const publicOne = (party: Party, like: RingTensor, shape: Shape): RingTensor =>
+  publicConstant(party, like, shape, 1, 1);
 
 /** The bit, followed above by the word's bits without the highest. */
 const prependBit = (bit: RingTensor, word: RingTensor): RingTensor => add(shiftLeft(word, 1), widen(bit, word.width));
@@ -83,10 +82,11 @@ const prependBit = (bit: RingTensor, word: RingTensor): RingTensor => add(shiftL
  */
 export function setProducts(party: Party, b: Mask): RingTensor {
   const [count = 0, ...shape] = b.secret.shape;
-  const dealt = count < 2 ? undefined : party.dealtXor(dropSingles(subsetProducts(b.secret, allOne(shape))));
+  const dealt =
+    count < 2 ? undefined : party.dealtXor(dropSingles(subsetProducts(b.secret, filled(b.secret, shape, 1, 1))));
   // The last bit is the lowest of a set.
   const singles = [...Array(count).keys()].reverse().map((j) => entryAt(b.share!, j));
-  return withSingles(publicOne(party, shape), singles, dealt);
+  return withSingles(publicOne(party, b.share!, shape), singles, dealt);
 }
 
 /**

@@ -2,6 +2,7 @@ import { type BytesByDirection, noBytes, type Steps, type Transfer } from "../..
 import { countingParty, type DealerBytes, noDealerBytes } from "../../correlations/index.ts";
 import { intTensor, metaTensor, packedBytes } from "../../ring/index.ts";
 import type { Fixed, Operand, OperandForm, Protocol, Spec } from "./define-protocol.ts";
+import { replayed } from "./replayed-count.ts";
 
 /** Exact traffic of one query. */
 export interface Traffic {
@@ -56,7 +57,7 @@ export function drain<T>(steps: Steps<T>, onRound: (round: readonly Transfer[]) 
 export function countProtocol(protocol: Protocol, spec: Spec, forms: readonly OperandForm[]): Traffic {
   const account = noDealerBytes();
   const operands = spec.operands.map((operand, index) => metaOperand(forms[index]!, operand, spec.result.width));
-  return countSteps(protocol.run(countingParty("client", account), spec, ...operands), account);
+  return countSteps(replayed(protocol).run(countingParty("client", account), spec, ...operands), account);
 }
 
 export function countSteps(steps: Steps<unknown>, account: DealerBytes, onRound: () => void = () => {}): Traffic {

@@ -30,6 +30,7 @@ export {
   maskTopBit,
   narrowMasked,
   negateByBit,
+  publicConstant,
   publicParts,
   publicShare,
   rescale,
@@ -41,4 +42,5 @@ export {
   subPowerOfTwo,
   widthBeforeRescale,
 } from "./masked-values.ts";
+export { replayed } from "./replayed-count.ts";
 export { maskedWidth, maxMagnitude, productDrop, signedBits } from "./ring-widths.ts";

@@ -11,6 +11,7 @@ import {
   add,
   addConstant,
   concat,
+  filled,
   metaTensor,
   msb,
   mul,
@@ -19,6 +20,7 @@ import {
   type RingTensor,
   reshape,
   residue,
+  type Shape,
   shiftLeft,
   shiftRight,
   shiftRightRounded,
@@ -43,6 +45,10 @@ export const widthBeforeRescale = (width: number, by: number): number => width +
 /** A public tensor as a share: the server holds it, the client holds zero. */
 export const publicShare = (party: Party, x: RingTensor): RingTensor =>
   party.role === "client" ? mulConstant(x, 0) : x;
+
+/** A public constant as a share beside `like`, in a shape and ring of its own. */
+export const publicConstant = (party: Party, like: RingTensor, shape: Shape, width: number, n: number): RingTensor =>
+  filled(like, shape, width, party.role === "client" ? 0 : n);
 
 /** 2^by · t in a ring of `width` bits, from t in a ring of width − by bits: exact. */
 export const scaleIntoRing = (t: RingTensor, by: number, width: number): RingTensor => shiftLeft(widen(t, width), by);

@@ -1,20 +1,19 @@
 import { type MaskedValue, type Party, parallel, type Steps } from "../../core/index.ts";
 import {
   add,
-  addConstant,
   concat,
+  filled,
   floorLog2,
   powerOfTwo,
   type RingTensor,
   reshape,
   type Series,
   shiftLeft,
-  zeros,
 } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { belowThresholds, type Comparison, comparisonRefusal } from "../comparison/index.ts";
-import { entryAt, mapMasked, narrowMasked, publicShare, selectMasked, signedBits } from "../kit/index.ts";
-import { evaluateFourier, roundingError } from "./fourier-series.ts";
+import { entryAt, mapMasked, narrowMasked, publicConstant, selectMasked, signedBits } from "../kit/index.ts";
+import { evaluateFourier, fourierWidth, roundingError } from "./fourier-series.ts";
 
 /**
  * 1/m, 1/√m and ln m for m in [1, 2), period 4 (least squares with equal ripple; errors 1.7e-6, 5.7e-7 and 7.7e-7; the
@@ -81,6 +80,13 @@ const binadeValueWidth = (plan: RangeReduction): number => {
 /** Bits of the result at `rangeReductionScale`, with sign and slack. */
 export const rangeReductionResultWidth = (plan: RangeReduction): number =>
   binadeValueWidth(plan) + binadeExponent(plan, plan.first) - binadeExponent(plan, plan.last);
+
+/**
+ * Widest ring of a result at `rangeReductionScale`: with one binade it is the series' own, whose sum has the bits of both
+ * harmonics beside it.
+ */
+export const rangeReductionWidestRing = (plan: RangeReduction): number =>
+  plan.first === plan.last ? 64 - fourierWidth(0, plan.bits, plan.bits) : 64;
 
 /** Power of two by which a binade's own value is multiplied. */
 const binadeExponent = (plan: RangeReduction, binade: number): number =>
@@ -200,8 +206,9 @@ export function* binadeBits(
 ): Steps<MaskedValue> {
   const inner = [...Array(plan.last - plan.first).keys()].map((k) => 2 ** (plan.first + 1 + k));
   const under = yield* belowThresholds(party, narrowMasked(v, rangeReductionWidth(plan)), inner, comparison);
-  const never = zeros([1, ...v.opened.shape], 1);
-  const always = publicShare(party, addConstant(never, 1));
+  const bit = [1, ...v.opened.shape];
+  const never = filled(under, bit, 1, 0);
+  const always = publicConstant(party, under, bit, 1, 1);
   // Each bit gets a fresh uniform one-time bit: safe to open.
   return yield* maskAndOpen(party, add(concat([never, under], 0), concat([under, always], 0)));
 }

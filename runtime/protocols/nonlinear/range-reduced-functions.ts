@@ -10,6 +10,7 @@ import {
   rangeReductionError,
   rangeReductionRefusal,
   rangeReductionScale,
+  rangeReductionWidestRing,
   rangeReductionWidth,
 } from "./exponent-range-reduction.ts";
 
@@ -43,6 +44,10 @@ function rangeReducedProtocol(name: RangeReducedFunction): Protocol {
     forms: ["masked"],
     yields: "share",
     operandWidths: (spec) => [Math.max(maskedWidth(spec.operands[0]!), rangeReductionWidth(planOf(name, spec)))],
+    maxResultWidth: (spec) => {
+      const plan = planOf(name, spec);
+      return rangeReductionWidestRing(plan) - Math.max(0, rangeReductionScale(plan) - spec.result.scale);
+    },
     refuses: (spec) => {
       const { lo, hi, scale } = spec.operands[0]!;
       if (lo > 0) return rangeReductionRefusal(lo, hi, scale, comparisonOf(spec));

@@ -18,7 +18,7 @@ import {
   type RangeReduction,
   rangeReductionWidth,
 } from "./exponent-range-reduction.ts";
-import { evaluateFourier, roundingError } from "./fourier-series.ts";
+import { evaluateFourier, fourierWidth, roundingError } from "./fourier-series.ts";
 
 /**
  * √m for m in [1, 2), period 4: least squares with equal ripple there, and a weight of 1e-8 on [−1/2, 1), so that the
@@ -109,6 +109,12 @@ export const rangeReducedSqrt = defineProtocol({
   forms: ["masked"],
   yields: "share",
   operandWidths: (spec) => [Math.max(maskedWidth(spec.operands[0]!), rangeReductionWidth(planOf(spec)))],
+  maxResultWidth: (spec) => {
+    const plan = planOf(spec);
+    // With one binade the result is the series' own, whose sum has the bits of both harmonics beside it.
+    const widest = plan.first === plan.last ? 64 - fourierWidth(0, mantissaBits) : 64;
+    return widest - Math.max(0, rootScale(plan) - spec.result.scale);
+  },
   refuses: (spec) => {
     const { lo } = spec.operands[0]!;
     if (lo < 0) return `its operand may be ${lo}, but it must not be negative`;

@@ -45,6 +45,8 @@ export const separableExp = defineProtocol({
   forms: ["share"],
   yields: "share",
   operandWidths: (spec) => [inputWidth(spec) + shiftOf(spec)],
+  // Both factors keep four bits at least.
+  maxResultWidth: (spec) => 40 + spec.result.scale + headroom(spec),
   refuses: (spec) => {
     const h = headroom(spec);
     if (h > 12) return `e^x may reach 2^${h}, at most 2^12 is supported`;

@@ -4,16 +4,16 @@ import {
   addConstant,
   concat,
   entriesFrom,
+  filled,
   gather,
   narrow,
   neg,
   type RingTensor,
   reduceSum,
   unitVectors,
-  zeros,
 } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
-import { entryAt, publicShare, sliceRows as rowsOf } from "../kit/index.ts";
+import { entryAt, publicConstant, sliceRows as rowsOf } from "../kit/index.ts";
 import { type GroupIndices, gatherMasked, groupsOf, type RowIndices } from "./pairwise-comparison.ts";
 
 /** The integers that the elements of a masked value may be: lo, lo + 1, …, lo + count − 1. */
@@ -73,10 +73,10 @@ export function* bucketMax(
     const tables = party.dealt(unitVectors(open.mask.secret, widths[level + 1] ?? x.opened.width));
     // The mask is the opened count exactly if the count is 0.
     const empty = entryAt(entriesFrom(tables, open.opened, 1), 0);
-    filled = add(neg(empty), publicShare(party, addConstant(zeros(empty.shape, empty.width), 1)));
+    filled = add(neg(empty), publicConstant(party, empty, empty.shape, empty.width, 1));
   }
   const above = reduceSum(filled!, [0], false);
-  const largest = add(above, publicShare(party, addConstant(zeros(above.shape, above.width), lo)));
+  const largest = add(above, publicConstant(party, above, above.shape, above.width, lo));
   // x + r is uniform as in every opening.
   return yield* maskAndOpen(party, largest);
 }
@@ -102,7 +102,7 @@ function groupSums(x: RingTensor, groups: GroupIndices): RingTensor {
   const longest = longestGroup(groups);
   // A zero element that belongs to no row pads the groups.
   const positions = groups.flatMap((group) => [...group, ...Array(longest - group.length).fill(elements)]);
-  const padded = concat([x, zeros([buckets, 1], x.width)], 1);
+  const padded = concat([x, filled(x, [buckets, 1], x.width, 0)], 1);
   return reduceSum(gather(padded, positions, [groups.length, longest], 1), [2], false);
 }
 

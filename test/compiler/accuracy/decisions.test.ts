@@ -1,0 +1,99 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { loadCompiler } from "../../../compiler/api/compile.ts";
+import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
+import { verifyCompilation } from "../../../compiler/api/verify.ts";
+import { writeBuild } from "../../../compiler/build/index.ts";
+import type { Compilation } from "../../../compiler/compile/index.ts";
+import { manifestText, verifiedText } from "../../../compiler/report/text/index.ts";
+import { writeNpz } from "../../../compiler/tensors/index.ts";
+import type { DiagnosticError } from "../../../ir/diagnostic.ts";
+import { tensor } from "../../../ir/tensor.ts";
+import { floatInfo, floatTensor, modelBytes, node } from "../onnx/format/build-model.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "marillc-decisions-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+/** x·1 > ½ ? 7 : −3, and x·1 where that is positive: one decision, and a comparison that makes no difference. */
+const graph = {
+  name: "thresholds",
+  initializer: [
+    floatTensor("fc.weight", [4, 4], [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]),
+    floatTensor("edge", [1], [0.5]),
+    floatTensor("high", [1], [7]),
+    floatTensor("low", [1], [-3]),
+    floatTensor("none", [1], [0]),
+  ],
+  input: [floatInfo("x", 1, 4)],
+  output: [floatInfo("y", 1, 4), floatInfo("z", 1, 4)],
+  node: [
+    node("MatMul", ["x", "fc.weight"], ["h"], "/fc/MatMul"),
+    node("Greater", ["h", "edge"], ["above"], "/Greater"),
+    node("Where", ["above", "high", "low"], ["y"], "/Where"),
+    node("Greater", ["h", "none"], ["positive"], "/Positive"),
+    node("Where", ["positive", "h", "none"], ["z"], "/Relu"),
+  ],
+};
+let compilation: Compilation;
+const build = join(dir, "build");
+
+beforeAll(async () => {
+  const [model, calibrate] = [join(dir, "model.onnx"), join(dir, "calibration")];
+  writeFileSync(model, modelBytes(graph));
+  mkdirSync(calibrate);
+  // The first is as near to the threshold as its rounding, the third as near to the zero of the other comparison.
+  const x = tensor([1, 4], [0.5 + 2 ** -14, 1.75, 2 ** -14, -1.5]);
+  writeFileSync(join(calibrate, "x.npz"), writeNpz(new Map([["x", { dtype: "float32", tensor: x }]])));
+  const options = {
+    model,
+    base: model,
+    private: ["fc.weight", "edge"],
+    reveal: { y: "client", z: "client" } as const,
+    calibrate,
+  };
+  compilation = (await loadCompiler()).compileModel(resolveModelOptions(options), { declare: true });
+  writeBuild(build, compilation.files);
+});
+
+/** Verified against a model that gives these instead. */
+const verified = (change: (y: Float64Array) => Float64Array) =>
+  verifyCompilation(build, {
+    ...compilation,
+    fileRuns: () => compilation.fileRuns(compilation.referenceRuns(1)),
+    referenceRuns: (limit) =>
+      compilation.referenceRuns(limit).map(({ inputs, outputs }) => {
+        const { shape, data } = outputs.get("y")!;
+        return { inputs, outputs: new Map([...outputs, ["y", { shape, data: change(data) }]]) };
+      }),
+  });
+
+test("the manifest tells which decision may go either way, and what then becomes of the output", () => {
+  const { decisions, errors } = compilation.manifest;
+  expect(decisions).toMatchObject([{ operator: "compare", at: "/Greater", outputs: [{ tensor: "y" }] }]);
+  const [{ distance, outputs }] = decisions as [NonNullable<typeof decisions>[0]];
+  expect(distance).toBeGreaterThan(2 ** -13);
+  expect(distance).toBeLessThan(2 ** -6);
+  expect(outputs[0]!.differs).toBeGreaterThanOrEqual(10);
+  // The error is that of an answer whose decisions are right.
+  expect(errors!.find(({ tensor }) => tensor === "y")!.declared).toBeLessThan(2 ** -8);
+  expect(manifestText(compilation.manifest)).toContain(
+    `decision /Greater (compare): numbers at most ${distance} apart may go either way; y may then differ by up to `,
+  );
+});
+
+test("verification counts an element whose decision may go either way, and takes the other outcome", async () => {
+  const { verified: found } = await verified((y) => y.with(0, -3));
+  expect(found.map(({ output, undecided }) => [output, undecided])).toEqual([
+    ["y", { count: 1, of: 4 }],
+    ["z", undefined],
+  ]);
+  expect(verifiedText(found)).toContain("1 of 4 elements of y depend on a decision that may go either way");
+});
+
+test("verification refuses another decision outside of the distance", async () => {
+  const failed = verified((y) => y.with(1, -3));
+  const { diagnostics } = (await failed.catch((error: unknown) => error)) as DiagnosticError;
+  expect(diagnostics.map(({ code, message }) => [code, message.includes('output "y"')])).toEqual([["MRL0508", true]]);
+});
