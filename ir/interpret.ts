@@ -58,8 +58,19 @@ export function evaluateOp(name: string, operands: readonly Tensor[], attrs: Att
   return element?.kind === "i64" ? { shape: result.shape, data: result.data.map(Math.trunc) } : result;
 }
 
+const widerRange =
+  "calibrate on inputs of larger magnitude (--calibrate): the range of this value, or its ring, is too small";
+const widerWeight = "bound the weights by their own powers of two: run `marillc compile` with --publish-ranges";
+
 /** `counted`: readers take the residue as unsigned, as they do ranks and indices, so it may use the sign bit. */
-function checkRing(raw: Tensor, element: Element, what: string, at: string, counted = false): Tensor {
+function checkRing(
+  raw: Tensor,
+  element: Element,
+  what: string,
+  at: string,
+  counted = false,
+  help = widerRange,
+): Tensor {
   if (!isFixed(element)) return raw;
   // The ring of width 1 holds 0 and 1, all others are signed.
   const least = isBit(element) ? 0 : -Math.min(2 ** (element.width - 1), exactLimit);
@@ -82,7 +93,7 @@ function checkRing(raw: Tensor, element: Element, what: string, at: string, coun
     message: `${what}: value leaves its ring: fx${element.width}.${element.scale} holds ${least * unit} to ${(limit - 1) * unit}, found ${found}`,
     at,
     because: [`${count} of ${raw.data.length} elements`],
-    help: "calibrate on inputs of larger magnitude (--calibrate): the range of this value, or its ring, is too small",
+    help,
   });
 }
 
@@ -93,7 +104,10 @@ function admit(found: Tensor | undefined, type: TensorType, at: string, options:
     const message = `expected a tensor of shape [${type.shape.join(", ")}], found [${found.shape.join(", ")}]`;
     return fail({ code: "MRL0392", message, at });
   }
-  if (isFixed(type.element)) return checkRing(toRaw(found, type.element.scale), type.element, "quantize", at);
+  if (isFixed(type.element)) {
+    const help = at.startsWith("param") ? widerWeight : widerRange;
+    return checkRing(toRaw(found, type.element.scale), type.element, "quantize", at, false, help);
+  }
   return roundToElement(found, type.element, options);
 }
 
@@ -132,6 +146,17 @@ function computeFixed(
   return toRaw(def.evaluate(reals, attrs), scale);
 }
 
+/**
+ * Whether a residue stands for a value that its ring does not hold. A narrow whose result has tighter bounds than its
+ * operand is followed by a product or a sum that brings the result back into the ring, for which the residue is enough;
+ * the interpreter goes on with the whole value, whose result is the same. An opened value was checked before.
+ */
+function isResidue({ values }: Module, { name, operands, result }: Op): boolean {
+  const [whole, cut] = [values[operands[0]!]?.range, values[result]?.range];
+  if (name === "open") return true;
+  return name === "narrow" && whole !== undefined && cut !== undefined && (cut.lo > whole.lo || cut.hi < whole.hi);
+}
+
 function compute(module: Module, op: Op, raw: readonly Tensor[], options: InterpretOptions): Tensor {
   const def = opDef(op.name);
   const attrs = withDefaults(def, op.attrs);
@@ -143,6 +168,7 @@ function compute(module: Module, op: Op, raw: readonly Tensor[], options: Interp
     const result = counted
       ? computeFixed(def, attrs, raw, elements, element.scale)
       : toRaw(def.evaluate(raw, attrs), element.scale);
+    if (isResidue(module, op)) return result;
     const range = module.values[op.operands[0]!]?.range;
     const fractionBits =
       (op.name === "narrow" || op.name === "open") && element.scale === 0 && range !== undefined && range.lo >= 0;

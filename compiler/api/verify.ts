@@ -6,6 +6,7 @@ import { outputBounds } from "../accuracy/index.ts";
 import { type Manifest, type StagedBuild, stageBuild } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
 import { costReport } from "../report/cost/index.ts";
+
 import {
   compareWithOnnx,
   nearnessOf,
@@ -14,6 +15,7 @@ import {
   type VerifiedOutput,
   verifyBuild,
 } from "../run/index.ts";
+import { type UnevenFeature, unevenFeatures } from "./uneven-features.ts";
 
 /** Calibration samples that a build is verified on. */
 const verifiedSamples = 4;
@@ -49,9 +51,10 @@ export interface Verification {
  */
 export async function verifyCompilation(
   folder: string,
-  { manifest, referenceRuns, fileRuns, quality }: Verifiable,
+  compilation: Verifiable,
   byHand = false,
 ): Promise<Verification> {
+  const { manifest, referenceRuns, fileRuns, finerIsUseful } = compilation;
   const runs = referenceRuns(verifiedSamples);
   const onnxRuntime = await compareWithOnnx(fileRuns(runs));
   const verified = await verifyBuild(folder, manifest, runs, ({ module, weights }, shared) =>
@@ -60,12 +63,15 @@ export async function verifyCompilation(
   const ofArithmetic = manifest.numerics === "marill" ? verified : [];
   throwIfAny([
     ...otherThanOnnx(verified, onnxRuntime, manifest),
-    ...ofArithmetic.flatMap((output) => problemsOf(output, manifest, quality, byHand)),
+    ...problemsOf(ofArithmetic, manifest, {
+      finer: lazily(() => (finerIsUseful() ? [moreBits(byHand)] : [])),
+      features: unevenFeatures(runs),
+    }),
   ]);
   return { verified, onnxRuntime };
 }
 
-type Verifiable = Pick<Compilation, "manifest" | "referenceRuns" | "fileRuns" | "quality">;
+type Verifiable = Pick<Compilation, "manifest" | "referenceRuns" | "fileRuns" | "finerIsUseful">;
 
 /** Outputs whose meaning in our import is another: by more than rounding, and than a build of good quality is off. */
 function otherThanOnnx(
@@ -92,20 +98,41 @@ function otherThanOnnx(
   });
 }
 
-/** One problem for each output: an answer of no use is told before the bound that it also exceeds. */
-function problemsOf(
-  verified: VerifiedOutput,
-  manifest: Manifest,
-  quality: Compilation["quality"],
-  byHand: boolean,
-): readonly Diagnostic[] {
-  if (verified.differing) return otherIntegers(verified, manifest);
-  const far = farFromFloat(verified, manifest, quality, byHand);
-  return far.length > 0 ? far : beyondDeclared(verified, manifest, byHand);
+/** What may bring the answers nearer. */
+interface Remedies {
+  /** More fractional bits, if they were tried and give answers of use. */
+  readonly finer: () => readonly string[];
+  readonly features: readonly UnevenFeature[];
 }
 
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/** One problem for each output: an answer of no use is told before the bound that it also exceeds. */
+const problemsOf = (
+  outputs: readonly VerifiedOutput[],
+  manifest: Manifest,
+  remedies: Remedies,
+): readonly Diagnostic[] =>
+  outputs.flatMap((verified) => {
+    if (verified.differing) return otherIntegers(verified, manifest, remedies);
+    const far = farFromFloat(verified, manifest, remedies);
+    return far.length > 0 ? far : beyondDeclared(verified, manifest, remedies);
+  });
+
+const accepting = "--no-verify accepts the error";
+
 /** An integer is right, or depends on a decision that may go either way. */
-function otherIntegers({ output, differing }: VerifiedOutput, { name, reveals }: Manifest): readonly Diagnostic[] {
+function otherIntegers(
+  { output, differing }: VerifiedOutput,
+  { name, reveals }: Manifest,
+  { finer }: Remedies,
+): readonly Diagnostic[] {
   // What the client computes of a revealed value has the errors of that value.
   const isRevealed = reveals.some(({ tensor }) => tensor === output);
   if (!isRevealed || differing!.count === 0) return [];
@@ -114,7 +141,7 @@ function otherIntegers({ output, differing }: VerifiedOutput, { name, reveals }:
       code: "MRL0508",
       message: `output "${output}": expected integers that differ from float64 only where a decision is within its distance, found ${differing!.count} of ${differing!.of} that differ elsewhere`,
       at: name,
-      help: "compile with more fractional bits: --quality precise; --no-verify accepts the error",
+      help: [...finer(), accepting].join("; "),
     },
   ];
 }
@@ -122,44 +149,62 @@ function otherIntegers({ output, differing }: VerifiedOutput, { name, reveals }:
 function farFromFloat(
   verified: VerifiedOutput,
   { name }: Manifest,
-  quality: Compilation["quality"],
-  byHand: boolean,
+  { finer, features }: Remedies,
 ): readonly Diagnostic[] {
   if (nearnessOf(verified) !== "useless") return [];
   const { output, secureError, largest } = verified;
-  const finer = quality === "precise" && !byHand ? "" : `${moreBits(byHand)}; where that is not enough, `;
+  const reaches = features.map(
+    ({ input, feature, largest: most, least }) =>
+      `feature ${feature} of ${input} reaches ${most.toPrecision(2)}, another ${least.toPrecision(2)}`,
+  );
+  const divided = features.map(
+    ({ input, feature, exponent }) =>
+      `divide feature ${feature} of ${input} by 2^${exponent} and multiply the weights that it meets by 2^${exponent}`,
+  );
+  const scaled =
+    divided.length > 0
+      ? `${divided.slice(0, mostNamed).join(", ")}, which leaves the model as it is`
+      : "scale the features of the model to magnitudes near 1, and train it on those";
   return [
     {
       code: "MRL0508",
       message: `output "${output}": expected an error of at most 1/32 of the largest value on the calibration inputs, found ${secureError.toPrecision(2)} of ${largest.toPrecision(3)}`,
       at: name,
-      because: ["large features or weights whose products cancel leave few bits to the output"],
-      help: `${finer}scale the features of the model to magnitudes near 1, and train it on those; --no-verify accepts the error`,
+      because: [
+        "large features or weights whose products cancel leave few bits to the output",
+        ...reaches.slice(0, mostNamed),
+      ],
+      help: [...(features.length > 0 ? [] : finer()), scaled, accepting].join("; "),
     },
   ];
 }
+
+/** How many features one message names. */
+const mostNamed = 4;
 
 /** Bits by hand override those of any quality. */
 const moreBits = (byHand: boolean): string =>
   byHand ? "compile with --quality precise, and without --precision" : "compile with --quality precise";
 
-function beyondDeclared(verified: VerifiedOutput, { name }: Manifest, byHand: boolean): readonly Diagnostic[] {
+function beyondDeclared(verified: VerifiedOutput, { name }: Manifest, { finer }: Remedies): readonly Diagnostic[] {
   const { output, secureError, declared = Infinity, published = Infinity, largest } = verified;
   const [bound, whose, instead] =
     published < declared
       ? [
           published,
           " that the manifest declares",
-          "give a public --base, whose weights pass errors on as these do, or declare the error from private weights with --publish-ranges",
+          [
+            "give a public --base, whose weights pass errors on as these do, or declare the error from private weights with --publish-ranges",
+          ],
         ]
-      : [declared, "", moreBits(byHand)];
+      : ([declared, "", finer()] as const);
   if (secureError <= bound) return [];
   return [
     {
       code: "MRL0508",
       message: `output "${output}": expected an error of at most ${bound.toPrecision(2)}${whose} on the calibration inputs, found ${secureError.toPrecision(2)} of values up to ${largest.toPrecision(3)}`,
       at: name,
-      help: `${instead}; --no-verify accepts the error`,
+      help: [...instead, accepting].join("; "),
     },
   ];
 }

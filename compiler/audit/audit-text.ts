@@ -43,6 +43,14 @@ export function flowReportText(report: FlowReport): string {
         return `${tensor} ${shapeText(shape)}: ${held}${causes && `; computed from ${causes}`}`;
       }),
     ],
+    [
+      "rounded by shares",
+      opened.flatMap(({ tensor, carries }) =>
+        carries
+          ? [`${tensor}, by ${carries.join(", ")}: whoever repeats a question sees bits that rounding drops`]
+          : [],
+      ),
+    ],
     ["published", published ? [publishedText(published)] : []],
     ["in the clear", outputs.map((output) => `${output}, by the client from what it knows then`)],
     ["not checked", notChecked(report)],

@@ -177,6 +177,26 @@ export const protocolSignatures: ReadonlyMap<string, ProtocolSignature> = new Ma
   ...parseSignatures(threePartyProtocols, ["3pc"]),
 ]);
 
+/**
+ * Protocols whose rounding depends on the shares: the carry of their low bits. `scale`: only where the result has fewer
+ * fractional bits than the operands have together.
+ */
+const roundings: Readonly<Record<string, "always" | "scale">> = {
+  ...{ a2bRelu: "scale", maskedRelu: "scale", replicatedRelu: "scale" },
+  ...{ beaverMul: "scale", beaverSquare: "scale", beaverWeightMul: "scale", maskedMul: "scale" },
+  ...{ replicatedMul: "scale", replicatedSquare: "scale", replicatedWeightMul: "scale" },
+  ...{ coarseMaxAttention: "always", coarseMaxAttentionKnownMask: "always", coarseMaxCachedAttention: "always" },
+  ...{ coarseMaxSoftmax: "always", separableExp: "always", sigmaAttention: "always" },
+  ...{ fourierErf: "always", fourierGelu: "always", fourierSigmoid: "always", fourierSilu: "always" },
+  ...{ fourierTanh: "always", openedSine: "always", sigmaGelu: "always", sigmaSilu: "always" },
+  ...{ localTruncate: "always", sameRingTruncate: "always" },
+  ...{ replicatedTruncate: "always", replicatedTruncateUnchecked: "always" },
+  ...{ oneOpeningLayerNorm: "always", oneOpeningRmsNorm: "always" },
+  ...{ rangeReducedLog: "always", rangeReducedReciprocal: "always" },
+  ...{ rangeReducedRsqrt: "always", rangeReducedSqrt: "always", sigmaLayerNorm: "always", sigmaRmsNorm: "always" },
+};
+export const protocolRoundings: ReadonlyMap<string, "always" | "scale"> = new Map(Object.entries(roundings));
+
 /** Protocols whose name differs from the export that programs call. */
 const exportNames: ReadonlyMap<string, string> = new Map([["opened.sine-series", "openedSine"]]);
 

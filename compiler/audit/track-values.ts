@@ -1,3 +1,4 @@
+import { carriesOf } from "./carries.ts";
 import { checkLocalCall, checkProtocolCall } from "./check-call.ts";
 import { checkKept, checkReveal } from "./check-outputs.ts";
 import type { Finding } from "./finding.ts";
@@ -12,6 +13,8 @@ export interface OpenedValue {
   readonly shape: readonly number[];
   /** Whose secrets it depends on. */
   readonly from: readonly Origin[];
+  /** Protocols whose rounding by shares its reader sees; absent where a faithful truncation came last. */
+  readonly carries?: readonly string[];
 }
 
 /** An output that nobody reads: each party keeps its residue. */
@@ -83,6 +86,7 @@ export function trackValues(program: ParsedProgramText, file: string): ValueFlow
         : checkProtocolCall(call, program, spec, type, known);
     findings.push(...checked.problems.map((problem) => ({ ...problem, at })));
     const from = new Set(known.flatMap((operand) => [...operand.from]));
+    const carries = carriesOf(call, type.scale, known);
     const label = labelOf(checked.gives);
     if (checked.gives === "kept") {
       const output = outputOf.get(call.result);
@@ -93,13 +97,16 @@ export function trackValues(program: ParsedProgramText, file: string): ValueFlow
       continue;
     }
     if (checked.gives !== "opened") {
-      values.set(call.result, { form: checked.gives, label, from, type });
+      values.set(call.result, { form: checked.gives, label, from, carries, type });
       continue;
     }
     const to = String(spec.attrs.to);
     const output = outputOf.get(call.result);
     values.set(call.result, { form: "opened", label: to === "server" ? "server" : "client", from, type });
-    opened.push({ value: output ?? call.result, to, shape: known[0]?.type.shape ?? [], from: [...from].sort() });
+    opened.push({
+      ...{ value: output ?? call.result, to, shape: known[0]?.type.shape ?? [], from: [...from].sort() },
+      ...(carries.size > 0 && { carries: [...carries].sort() }),
+    });
     findings.push(...checkReveal(call, program, known[0], output).map((message) => ({ code: "MRL0905", message, at })));
   }
   return { opened, kept, values, findings: [...findings, ...checkWholeProgram(program, values, used, file)] };

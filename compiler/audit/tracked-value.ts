@@ -11,6 +11,8 @@ export interface TrackedValue {
   readonly label: ValueLabel;
   readonly form: SharingForm;
   readonly from: ReadonlySet<Origin>;
+  /** Protocols whose rounding, by the carry of shares, no faithful truncation has followed. */
+  readonly carries?: ReadonlySet<string>;
   readonly type: Pick<ParsedShareType, "shape" | "width" | "scale">;
 }
 

@@ -28,6 +28,9 @@ function declarationsByTensor(weights: WeightDecls, role: Role): ReadonlyMap<str
   return byTensor;
 }
 
+/** The same advice as for a weight that leaves its ring in the interpreter (MRL0390). */
+const fitting = "bound the weights by their own powers of two: run `marillc compile` with --publish-ranges";
+
 /**
  * Writes the weight file of a role: integers round(w·2^scale) in the order of the program, each tensor in the smallest
  * of int16, int32 and int64 that holds it, a private one in one that holds every weight of its scale.
@@ -44,7 +47,9 @@ export function packWeights(
     if (!real) throw new Error(`expected weight ${modelTensorOf(decl!)} of the plan, found none in the weight store`);
     return [name, intTensor(decl!.shape, toRaw(real, decl!.scale).data)];
   });
-  throwIfAny(checkPackedWeights(plan.weights, new Map(tensors), role, "the model"));
+  throwIfAny(
+    checkPackedWeights(plan.weights, new Map(tensors), role, "the model").map((each) => ({ ...each, help: fitting })),
+  );
   const decls = new Map(declarations);
   const leastBitsOf = (name: string): number => {
     const [{ form, scale }] = decls.get(name) as readonly [WeightDecl];

@@ -1,19 +1,21 @@
 import { basename } from "node:path";
+import isEqual from "lodash-es/isEqual.js";
 import sortedUniq from "lodash-es/sortedUniq.js";
-import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
+import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Module, Stage, ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
 import type { Preset } from "../../passes/3-approximate/index.ts";
-import { type Calibration, type WrapEstimate, withCachedRanges } from "../../passes/4-quantize/index.ts";
+import { type Calibration, precisionsOf, type WrapEstimate, withCachedRanges } from "../../passes/4-quantize/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
-import { declaredErrors, publishedErrors } from "../accuracy/index.ts";
+import { declaredErrors, isUseful, publishedErrors } from "../accuracy/index.ts";
 import { checkFlow } from "../audit/index.ts";
 import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
 import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } from "../load/index.ts";
 import { adapterWeights } from "./adapter-choices.ts";
+import { advisingOptions } from "./advise-options.ts";
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { choosePrecision } from "./choose-precision.ts";
@@ -37,6 +39,8 @@ export interface Compilation {
   readonly decode?: DecodeProgram | Diagnostic;
   /** The client's own layers position by position, or the reason why it computes them over the full context. */
   readonly clientDecode?: ClientDecodeGraphs | Diagnostic;
+  /** Whether `--quality precise` without bits by hand compiles and has answers of use; false where this is that. */
+  readonly finerIsUseful: () => boolean;
   /** The first calibration samples, at most `limit`, with the model's answers in float64. */
   readonly referenceRuns: (limit: number) => readonly ReferenceRun[];
   /** The same answers of the model's file alone, to compare with those of ONNX Runtime. */
@@ -58,15 +62,50 @@ export interface Compilation {
  */
 export function compileModel(options: ResolvedOptions, how: CompileMode = {}): Compilation {
   const loaded = loadModel(options, how);
-  return explainingOwnership(loaded, () => compileLoaded(loaded, options, how));
+  const works = (tried: ResolvedOptions): boolean =>
+    isCompiled(() => compileLoaded(loaded, tried, { ...how, declare: false }).isUseful());
+  return advisingOptions(
+    options,
+    () => {
+      const { compilation } = explainingOwnership(loaded, () => compileLoaded(loaded, options, how));
+      return { ...compilation, finerIsUseful: () => !isPrecise(options) && works(withPrecision(options)) };
+    },
+    works,
+  );
 }
+
+/** Whether a compilation that is only tried succeeds. */
+function isCompiled(attempt: () => boolean): boolean {
+  try {
+    return attempt();
+  } catch (error) {
+    if (error instanceof DiagnosticError) return false;
+    throw error;
+  }
+}
+
+const precise = precisionsOf("precise");
+const isPrecise = ({ target: { precisions } }: ResolvedOptions): boolean => isEqual(precisions, precise);
+const withPrecision = (options: ResolvedOptions): ResolvedOptions => ({
+  ...options,
+  target: { ...options.target, quality: "precise", precisions: precise, precision: precise[0]! },
+});
+
+interface Compiled {
+  readonly compilation: Omit<Compilation, "finerIsUseful">;
+  /** Whether the first calibration inputs have answers of use. */
+  readonly isUseful: () => boolean;
+}
+
+/** Inputs on which options that are only tried must have answers of use. */
+const triedRuns = 2;
 
 interface CompileMode extends Pick<ImportMode, "fuse"> {
   /** Whether the manifest declares the errors of outputs, for which the interpreter runs about ten times. */
   readonly declare?: boolean;
 }
 
-function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = false }: CompileMode): Compilation {
+function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = false }: CompileMode): Compiled {
   const secure = splitSecurePart(loaded, given);
   const samples = readCalibrationSamples(loaded, given);
   const found = measureRanges(loaded, secure, samples, given);
@@ -84,17 +123,18 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   const publicRuns = { weights, inputs: found.publicInputs, untrained: loaded.surrogate.initial.length > 0 };
   // Where the provider publishes bounds of its weights, it publishes errors alike.
   const publishes = (published ?? []).length > 0;
-  const privateRuns = () => ({
+  const privateRuns = (limit: number) => ({
     revealed: state.module.outputs.filter(
       (id) => id !== state.guard?.value && state.module.values[id]!.type.label !== "shared",
     ),
     weights: secure.private.weights,
-    inputs: found.privateInputs,
-    exact: referenceRuns(loaded, samples, found.privateInputs.length).map(({ outputs }) => byRevealed(state, outputs)),
+    inputs: found.privateInputs.slice(0, limit),
+    exact: referenceRuns(loaded, samples, limit).map(({ outputs }) => byRevealed(state, outputs)),
   });
   // The approximations of a preset are no part of what the interpreter compares with.
   const declares = declare && !target.preset;
-  const ofPrivate = declares && publishes ? publishedErrors(state.module, privateRuns()) : undefined;
+  const ofPrivate =
+    declares && publishes ? publishedErrors(state.module, privateRuns(found.privateInputs.length)) : undefined;
   const ofPublic = declares && !publishes ? declaredErrors(state.module, publicRuns) : undefined;
   const { manifest, files } = buildFiles({
     loaded,
@@ -112,7 +152,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   });
   auditFiles(files);
   const decode = decoding.program ?? decoding.reason;
-  return {
+  const compilation: Omit<Compilation, "finerIsUseful"> = {
     manifest,
     module: state.module,
     plan,
@@ -126,6 +166,13 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     ranges: rangesText(secure.public, found, manifest),
     stages: recordStages(loaded, secure, passes, state.module, target.preset),
     files,
+  };
+  return {
+    compilation,
+    isUseful: () => {
+      const { weights: own, inputs, exact } = privateRuns(triedRuns);
+      return isUseful(state.module, own, inputs, exact);
+    },
   };
 }
 

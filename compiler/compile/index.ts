@@ -1,1 +1,2 @@
 export { type Compilation, compileModel } from "./compile.ts";
+export type { ReferenceRun } from "./reference-runs.ts";

@@ -62,7 +62,8 @@ export function scheduledEstimate(name: ArchitectureName, options: EstimateOptio
     ...(preset && presetLimits(preset, name)),
   };
   const precision = preset?.precision;
-  const quantized = runPass(quantizePass({ calibration, ...(precision && { precision }) }), state);
+  const quantize = quantizePass({ calibration, preset: preset !== undefined, ...(precision && { precision }) });
+  const quantized = runPass(quantize, state);
   return runPass(schedulePass, runPass(selectPass(select), quantized));
 }
 

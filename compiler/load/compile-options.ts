@@ -133,4 +133,7 @@ export interface RangeRoom {
   readonly floor: number;
 }
 
-export interface ResolvedCalibration extends Omit<CalibrationOptions, "margin">, RangeRoom {}
+export interface ResolvedCalibration extends Omit<CalibrationOptions, "margin">, RangeRoom {
+  /** The user chose the margin. */
+  readonly chosen?: true;
+}

@@ -7,6 +7,6 @@ export type {
 } from "./compile-options.ts";
 export { type ImportMode, type LoadedModel, loadModel, loadOwnership, loadWithoutAdapter } from "./load-model.ts";
 export { choiceProblems } from "./option-problems.ts";
-export { inputMarginOf, OptionError, requireOptions } from "./resolve-options.ts";
+export { inputMarginOf, OptionError, requireOptions, withPublication } from "./resolve-options.ts";
 export { resolveTarget } from "./resolve-target.ts";
 export { selectOutputs } from "./select-outputs.ts";

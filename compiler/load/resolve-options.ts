@@ -68,7 +68,21 @@ export const inputMarginOf = (margin: number): number => Math.min(margin, 16);
 const resolveCalibration = (given: CalibrationOptions, room: RangeRoom): ResolvedCalibration => ({
   ...given,
   ...room,
-  ...(given.margin !== undefined && { margin: given.margin, inputMargin: inputMarginOf(given.margin) }),
+  ...(given.margin !== undefined && {
+    margin: given.margin,
+    inputMargin: inputMarginOf(given.margin),
+    chosen: true as const,
+  }),
+});
+
+/** The same with ranges that are measured with private weights, as the option would set it. */
+export const withPublication = (options: ResolvedOptions): ResolvedOptions => ({
+  ...options,
+  calibration: {
+    ...options.calibration,
+    publish: true,
+    ...(options.calibration.chosen === true ? {} : roomBeyond.published),
+  },
 });
 
 const toMap = <T>(record: Readonly<Record<string, T>> = {}): ReadonlyMap<string, T> => new Map(Object.entries(record));

@@ -51,7 +51,7 @@ const coarseRoom = 16;
 
 /**
  * Runs the model's file in ONNX Runtime, which shares nothing with our import, and compares.
- * @throws DiagnosticError of runtimeInfo
+ * @throws DiagnosticError for a build of ONNX Runtime that was asked for and is not there
  */
 export async function compareWithOnnx(imported: ImportedRuns): Promise<OnnxComparison> {
   // Outside of the guard below: a build that was asked for by name, and is not there, is the user's to correct.

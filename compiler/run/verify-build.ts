@@ -1,5 +1,6 @@
 import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
+import { tinyOutput, usefulPart } from "../accuracy/index.ts";
 import type { Manifest } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { keptOutputs } from "./handed-shares.ts";
@@ -29,12 +30,8 @@ export interface VerifiedOutput {
   readonly undecided?: { readonly count: number; readonly of: number };
 }
 
-/** Parts of the largest value that an answer may be off: those of the quality `balanced`, and the most that is of use. */
+/** Part of the largest value that an answer of the quality `balanced` may be off. */
 export const nearPart = 2 ** -9;
-const usefulPart = 2 ** -5;
-
-/** An output below has few bits in absolute terms, whatever its model: it may be one that only its neighbours dwarf. */
-const tinyOutput = 2 ** -9;
 
 /** How near the answers of a build are to float64. */
 export function nearnessOf({

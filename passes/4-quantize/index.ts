@@ -13,7 +13,7 @@ export { withCachedRanges } from "./calibration-types.ts";
 export { type Departure, type DepartureWatch, watchDepartures } from "./departures.ts";
 export { checkFinite } from "./finite.ts";
 export { defaultPrecision, weightBits } from "./precision.ts";
-export { defaultQuality, precisionsOf, type Quality, qualities } from "./quality.ts";
+export { defaultQuality, precisionsOf, precisionsWith, type Quality, qualities } from "./quality.ts";
 export { withRounding } from "./rounding-room.ts";
 
 export interface QuantizeOptions {
@@ -81,7 +81,7 @@ function tooWide(module: Module): readonly Diagnostic[] {
         message: `%${id}: expected a value that fits a ring of ${maxWidth} bits, found ${found}`,
         at: origins.get(id) || `%${id}`,
         help: bounds
-          ? "give public calibration inputs (--calibrate <path>), or lower the fractional bits (--precision <kind=bits>)"
+          ? "give public calibration inputs (--calibrate <path>), or bound the values in the model, as Clip does"
           : "give public calibration inputs: --calibrate <folder of .npz or .pb files, or .jsonl file of prompts>",
       },
     ];

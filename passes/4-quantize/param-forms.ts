@@ -66,16 +66,13 @@ export interface UnfitWeight {
   readonly name: string;
   readonly most: number;
   readonly limit: number;
-  /** Fractional bits of weights with which it fits. */
-  readonly bits: number;
 }
 
 export function checkFits(name: string, value: Tensor, form: FixedPoint): UnfitWeight | undefined {
   const limit = 2 ** (form.width - 1);
   const most = largestMagnitude(value);
   if (Math.round(most * 2 ** form.scale) < limit) return undefined;
-  const bits = Math.max(0, weightBits - 1 - Math.ceil(Math.log2(most + 2 ** -form.scale)));
-  return { name, most, limit: limit / 2 ** form.scale, bits };
+  return { name, most, limit: limit / 2 ** form.scale };
 }
 
 /** A weight that must stay positive is no smaller than public numbers say (MRL0504, to the provider alone). */
@@ -86,7 +83,7 @@ export function checkPositive(name: string, value: Tensor, { lo }: Interval): Di
     code: "MRL0504",
     message: `weight "${name}": expected values of at least ${lo}, found ${least.toPrecision(4)}`,
     because: ["it is added to what must stay away from 0, and the bound follows from the public base"],
-    help: "publish a power of two below the weight: --publish-ranges",
+    help: "give a --base whose weight is as small",
   };
 }
 
@@ -101,7 +98,6 @@ export function unfitWeights(weights: readonly UnfitWeight[]): readonly Diagnost
     `weight "${name}": expected magnitudes below ${limit}, found ${most.toPrecision(4)}`;
   const left = others.length - mostNamed;
   const message = `${weights.length} weights leave their public bounds; most of all ${shown(worst)}`;
-  const bits = Math.min(...weights.map((each) => each.bits));
   return [
     {
       code: "MRL0504",
@@ -111,7 +107,7 @@ export function unfitWeights(weights: readonly UnfitWeight[]): readonly Diagnost
         ...(left > 0 ? [`and ${left} more`] : []),
         "the bound follows from public numbers: one that follows the weight would reveal something about it",
       ],
-      help: `publish powers of two above the weights: --publish-ranges${bits < 1 ? "" : `; or widen the bounds of all and lower their fractional bits: --precision weight=${bits}`}`,
+      help: "store the weight divided by a power of two, and multiply by that number in the model; or give a public --base with weights as large",
     },
   ];
 }

@@ -33,9 +33,13 @@ export const qualities: Readonly<Record<Quality, readonly Precision[]>> = {
 export const defaultQuality: Quality = "balanced";
 
 /** The precisions of a quality with the bits that the user gives, each once. */
-export function precisionsOf(quality: Quality, given: Partial<Precision> = {}): readonly Precision[] {
+export const precisionsOf = (quality: Quality, given: Partial<Precision> = {}): readonly Precision[] =>
+  precisionsWith(qualities[quality], given);
+
+/** The precisions with these bits in all of them, each once. */
+export function precisionsWith(precisions: readonly Precision[], given: Partial<Precision>): readonly Precision[] {
   // Bits of weights that the user gives are those of every weight.
   const own = given.weight === undefined ? given : { ...given, significant: undefined };
-  const all = qualities[quality].map((each) => JSON.stringify({ ...each, ...own }));
+  const all = precisions.map((each) => JSON.stringify({ ...each, ...own }));
   return [...new Set(all)].map((text) => JSON.parse(text) as Precision);
 }

@@ -15,7 +15,7 @@ export interface ScaleOptions {
   /** Inputs that hold integers: they are shared without fractional bits. */
   readonly integers: ReadonlySet<ValueId>;
   readonly fine: FineInputs;
-  /** A norm that is opened rounds by shares: whether it keeps `openedBits` more, which a truncation then drops exactly. */
+  /** A norm, product or activation that is opened rounds by shares: whether it keeps `openedBits` more, which a truncation then drops exactly. */
   readonly roundsOpened: boolean;
   /** Products of secrets keep all their bits, so that a separate truncation, which can be exact, drops them. */
   readonly exact: boolean;
@@ -79,13 +79,16 @@ export function wantedOf(id: ValueId, walk: ScaleState): number {
 }
 
 /**
- * What a norm that is opened keeps beyond the bits that its reader gets. Its own rounding is by shares, so its result may
- * be off by a unit: that carry decides one opened rounding of 2^8, and all of them without these bits.
+ * What a norm, a product or an activation that is opened keeps beyond the bits that its reader gets. Its own rounding is
+ * by shares, so its result may be off by a unit: that carry decides one opened rounding of 2^8, and all of them without
+ * these bits. Exponentials and softmax round on the way to their result, so more bits of the result change nothing.
  */
 const openedBits = 8;
-const roundsByShares: ReadonlySet<string> = new Set(["rms-norm", "layer-norm"]);
+const roundsByShares: ReadonlySet<string> = new Set([
+  ...["rms-norm", "layer-norm", "mul", "gelu", "silu", "sigmoid", "tanh", "erf"],
+]);
 
-/** Whether a value is a norm's result, at most after operators that each party computes alone. */
+/** Whether a value is the result of such an operator, at most after operators that each party computes alone. */
 function roundsInside(id: ValueId, walk: ScaleState): boolean {
   const maker = walk.makers.get(id);
   if (!maker) return false;

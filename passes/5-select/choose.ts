@@ -118,10 +118,16 @@ function producerOperator(module: Module, makers: ReadonlyMap<ValueId, Op>, { op
   return isLocalLinear(module, maker) ? producerOperator(module, makers, maker) : maker.name;
 }
 
+/** Operators whose result is an operand's value, a bound or a difference of values: they round nothing. */
+const keepsValues: ReadonlySet<string> = new Set([
+  ...["abs", "clip", "extend", "max-pool", "maximum", "minimum", "reduce-max", "reduce-min", "relu"],
+  ...["select-by-rank", "truncate", "where"],
+]);
+
 /**
- * Truncations whose result is opened, at most after local linear operators. The carry of a fast one is a function of the
- * reader's own share and of the bits that it drops: a client who repeats a question sees it under many shares, and the
- * dropped bits with it. These round exactly, and leave fresh shares.
+ * Truncations whose result is opened, at most after operators that compute locally and linearly or that round nothing. The
+ * carry of a fast one is a function of the reader's own share and of the bits that it drops: a client who repeats a
+ * question sees it under many shares, and the dropped bits with it. These round exactly, and leave fresh shares.
  */
 function openedTruncations(module: Module, makers: ReadonlyMap<ValueId, Op>): ReadonlySet<ValueId> {
   const found = new Set<ValueId>();
@@ -132,7 +138,7 @@ function openedTruncations(module: Module, makers: ReadonlyMap<ValueId, Op>): Re
     if (!maker || seen.has(id)) continue;
     seen.add(id);
     if (maker.name === "truncate") found.add(id);
-    else if (isLocalLinear(module, maker) || maker.name === "extend") waiting.push(...maker.operands);
+    if (keepsValues.has(maker.name) || isLocalLinear(module, maker)) waiting.push(...maker.operands);
   }
   return found;
 }

@@ -8,7 +8,7 @@ import { planRings } from "./rings.ts";
 export type { LinkSpeed, Objective } from "./cheapest.ts";
 export { computesOperator, type SelectOptions } from "./choose.ts";
 export type { GuardOptions } from "./guard.ts";
-export { type Inexact, inexactOperators } from "./inexact.ts";
+export { type Inexact, inexactOperators, openedRoundings } from "./inexact.ts";
 export { fixedOf, specOf } from "./spec.ts";
 
 /**

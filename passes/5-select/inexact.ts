@@ -1,4 +1,4 @@
-import { type Module, type Op, opsOf } from "../../ir/module.ts";
+import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
 import { isExact } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
 import { specOf } from "./spec.ts";
@@ -25,4 +25,24 @@ export function inexactOperators(module: Module): readonly Inexact[] {
     at: [...new Set(ops.map(({ origin, result }) => origin || `%${result}`))],
   }));
   return found.sort((a, b) => b.count - a.count);
+}
+
+/**
+ * Protocols whose own rounding an opened value shows, because no exact truncation follows them: their rounding bits are
+ * carries of shares, which whoever repeats a question sees under many shares.
+ */
+export function openedRoundings(module: Module): readonly string[] {
+  const makers = new Map(opsOf(module).map((op) => [op.result, op]));
+  const found = new Set<string>();
+  const seen = new Set<ValueId>();
+  const waiting = opsOf(module).flatMap(({ name, operands }) => (name === "reveal" ? operands : []));
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+    const maker = makers.get(id);
+    if (!maker || seen.has(id)) continue;
+    seen.add(id);
+    const protocol = maker.protocol === undefined ? undefined : protocols.get(maker.protocol);
+    if (protocol && !isExact(protocol, specOf(module, maker))) found.add(protocol.name);
+    else if (maker.name !== "truncate") waiting.push(...maker.operands);
+  }
+  return [...found].sort();
 }

@@ -9,7 +9,7 @@ export function refusalAdvice({ name }: Op, spec: Spec): string {
   const advice = Object.hasOwn(edits, name) ? edits[name]!(spec) : undefined;
   return (
     advice ??
-    "lower the fractional bits, as in --precision activation=10, or calibrate on inputs of the magnitudes that queries have: --calibrate <folder>"
+    "bound the operand in the model, as Clip does, or calibrate on inputs of the magnitudes that queries have: --calibrate <folder>"
   );
 }
 

@@ -226,5 +226,5 @@ const impossible = (op: Op, width: number, limit: number): Diagnostic => ({
   code: "MRL0522",
   message: `%${op.result}: expected a ring of at most ${limit} bits, which ${op.protocol ?? op.name} can return, found a demand for ${width}`,
   at: op.origin || `%${op.result}`,
-  help: "lower the fractional bits (--precision), or calibrate to tighter ranges (--calibrate)",
+  help: "calibrate to tighter ranges (--calibrate <folder>), or bound the values in the model, as Clip does",
 });

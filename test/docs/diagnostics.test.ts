@@ -69,6 +69,7 @@ const shared: Readonly<Record<string, readonly string[]>> = {
     "MRL0505",
     "MRL0520",
     "MRL0521",
+    "MRL0522",
     "MRL0669",
     "MRL0720",
     "MRL0721",

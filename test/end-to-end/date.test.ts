@@ -65,15 +65,15 @@ afterAll(() => {
   rmSync(dir, { recursive: true });
 });
 
-const alone = ["demo", "check", "inspect", "cost", "generate", "evaluate", "doctor", "completion"];
+const alone = ["demo", "check", "inspect", "cost", "generate", "doctor", "completion"];
 const lines = commands.filter(({ name }) => alone.includes(name)).flatMap(({ examples }) => examples);
 
 test.each(lines)("%s", async (line) => {
   expect(await succeed(line)).not.toBe("");
 });
 
-test("evaluate --json is a document of the published schema", async () => {
-  const found = await json(`${exampleOf("evaluate").replace(/--limit \d+/, "--limit 1")} --json`);
+test("the example of evaluate, whose JSON is a document of the published schema", async () => {
+  const found = await json(`${exampleOf("evaluate")} --json`);
   expect(violations(found, schemas.evaluate!)).toEqual([]);
 });
 
@@ -81,7 +81,7 @@ test("evaluate --json is a document of the published schema", async () => {
 const keyCommands = ["keys init", "keys accept", "keys invite", "keys trust", "keys list", "keys renew", "keys revoke"];
 
 test("every command has an example that is run here", () => {
-  const tested = [...alone, ...keyCommands, "compile", "run", "deal", "serve", "query"];
+  const tested = [...alone, ...keyCommands, "evaluate", "compile", "run", "deal", "serve", "query"];
   const unbuilt = ["debug", "rewrite"];
   expect(commands.map(({ name }) => name).filter((name) => ![...tested, ...unbuilt].includes(name))).toEqual([]);
 });

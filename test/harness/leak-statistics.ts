@@ -111,16 +111,16 @@ function bits(word: Words, from: number, count: number): Uint8Array {
  * bytes a and b, or of their nibbles together with nibbles c and d of a second word.
  */
 function twoSample(a: Uint8Array, b: Uint8Array, c?: Uint8Array, d?: Uint8Array): number {
-  const counts = new Float64Array(512);
+  const counts = new Uint32Array(512);
   if (c && d) {
     for (let k = 0; k < a.length; k++) {
-      counts[a[k]! | (c[k]! << 4)]! += 1;
-      counts[256 | b[k]! | (d[k]! << 4)]! += 1;
+      counts[a[k]! | (c[k]! << 4)]!++;
+      counts[256 | b[k]! | (d[k]! << 4)]!++;
     }
   } else {
     for (let k = 0; k < a.length; k++) {
-      counts[a[k]!]! += 1;
-      counts[256 | b[k]!]! += 1;
+      counts[a[k]!]!++;
+      counts[256 | b[k]!]!++;
     }
   }
   let statistic = 0;
@@ -150,8 +150,12 @@ function twoSample(a: Uint8Array, b: Uint8Array, c?: Uint8Array, d?: Uint8Array)
 /** Difference of the numbers of distinct values, in standard deviations of a uniform word's number of repetitions. */
 function distinctGap(a: Words, b: Words): number {
   const distinct = (w: Words): number => {
-    const sorted = w.low.map((low, k) => low ^ Math.imul(w.high[k]!, 0x9e3779b1)).sort();
-    return sorted.reduce((count, value, k) => count + (k > 0 && value === sorted[k - 1] ? 0 : 1), 0);
+    const mixed = new Uint32Array(w.low.length);
+    for (let k = 0; k < mixed.length; k++) mixed[k] = w.low[k]! ^ Math.imul(w.high[k]!, 0x9e3779b1);
+    mixed.sort();
+    let count = mixed.length > 0 ? 1 : 0;
+    for (let k = 1; k < mixed.length; k++) if (mixed[k] !== mixed[k - 1]) count += 1;
+    return count;
   };
   const repetitions = a.low.length ** 2 / 2 / 2 ** Math.min(a.width, 32);
   return Math.abs(distinct(a) - distinct(b)) / Math.sqrt(2 * (repetitions + 1)) / 2;

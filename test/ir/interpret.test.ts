@@ -98,3 +98,21 @@ test("a value that counts from 0 may use the sign bit of a narrower ring, no oth
   expect([...run(0)]).toEqual([0, 3]);
   expect(codeOf(() => run(-1))).toBe("MRL0390");
 });
+
+test("a residue of a large factor is enough where the product is in its ring", () => {
+  const module = parse(`module m stage select {
+    input %x : public fx24.0[2] in [-4000000, 4000000]
+    param %w : public fx12.12[2] in [-0.001, 0.001] = "w"
+    %n = narrow %x { width = 24 } : public fx24.0[2] in [-4000000, 4000000]
+    %r = narrow %x { width = 18 } : public fx18.0[2] in [-131071, 131071]
+    %o = open %r : public fx18.0[2] in [-131071, 131071]
+    %y = mul %o, %w : public fx24.12[2] in [-2000, 2000]
+    output %n
+    output %y
+  }`);
+  const weights = new Map([["w", fromNested([2 ** -12, -(2 ** -12)])]]);
+  const y = interpret(module, weights, new Map([["x", fromNested([4_000_000, -200_000])]])).get("y")!;
+  expect([...y.data]).toEqual([4_000_000 / 4096, 200_000 / 4096]);
+  const beyond = () => interpret(module, weights, new Map([["x", fromNested([9_000_000, 0])]]));
+  expect(codeOf(beyond)).toBe("MRL0390");
+});

@@ -8,7 +8,7 @@ import type { TypedTensor } from "../../compiler/tensors/index.ts";
 import type { Deployment, Prepared } from "./deployment.ts";
 
 /** How long a session may take, unless its caller knows better: after that it hangs. */
-const hungMs = 60_000;
+export const usualHungSeconds = 60;
 
 /** What became of one session. `wrong`: an answer that differs from that of parties in one process. */
 export interface Outcome {
@@ -29,7 +29,10 @@ function tokenOf(logits: ArrayLike<number>, shape: readonly number[], row: numbe
   return values.indexOf(Math.max(...values));
 }
 
-export async function honestClient({ build, input, keys, answerRow }: Prepared): Promise<HonestClient> {
+export async function honestClient(
+  { build, input, keys, answerRow }: Prepared,
+  hungSeconds = usualHungSeconds,
+): Promise<HonestClient> {
   const part = await loadPartyBuild(build, "client");
   const identity = await readIdentity(join(keys, "client"));
   const inputs = checkInputs(part.manifest, readInputFiles([input]));
@@ -41,7 +44,7 @@ export async function honestClient({ build, input, keys, answerRow }: Prepared):
   const expected = answer((await local.query(inputs)).outputs);
   await local.end();
   return {
-    ask: async ({ server, dealer }, allowedMs = hungMs) => {
+    ask: async ({ server, dealer }, allowedMs = hungSeconds * 1000) => {
       const started = performance.now();
       const ms = (): number => performance.now() - started;
       const late = AbortSignal.timeout(allowedMs);

@@ -92,7 +92,7 @@ export async function mutated({ size }: Setup): Promise<Row> {
   const built = await prepare(size.frameLayers);
   const at = await deploy(built);
   try {
-    return await changedFrames(built, at, await honestClient(built), size.frames);
+    return await changedFrames(built, at, await honestClient(built, size.hungSeconds), size.frames);
   } finally {
     await at.stop();
     forget(built);

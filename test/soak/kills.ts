@@ -2,9 +2,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { Endpoint } from "../../compiler/services/index.ts";
-import { honestClient, type Outcome } from "./clients.ts";
+import { failuresText, honestClient, type Outcome } from "./clients.ts";
 import { type Deployment, deploy, forget, type Prepared, prepare, type ServiceProcess } from "./deployment.ts";
-import { type Row, row, type Setup, wait } from "./scenarios.ts";
+import { type Row, row, type Setup, type SoakSize, wait } from "./scenarios.ts";
 
 type Victim = "client" | "server" | "dealer";
 const endpointOf = ({ host, port }: Endpoint): Endpoint => ({ host, port });
@@ -48,7 +48,7 @@ export async function killed({ size }: Setup): Promise<Row> {
   const built = await prepare(size.layers);
   const at = await deploy(built);
   try {
-    return await strikes(built, at, size.kills);
+    return await strikes(built, at, size);
   } finally {
     await at.stop();
     forget(built);
@@ -57,16 +57,16 @@ export async function killed({ size }: Setup): Promise<Row> {
 
 /** The same at the deployment of the other scenarios, in which services are then new. */
 export async function killedTiny(setup: Setup): Promise<Row> {
-  return await strikes(setup.tiny, setup.at, setup.size.kills);
+  return await strikes(setup.tiny, setup.at, setup.size);
 }
 
 /** `at` has the processes that run: one that is killed starts again. */
 async function strikes(
   built: Prepared,
   at: { -readonly [K in keyof Deployment]: Deployment[K] },
-  count: number,
+  { kills: count, hungSeconds }: SoakSize,
 ): Promise<Row> {
-  const client = await honestClient(built);
+  const client = await honestClient(built, hungSeconds);
   await client.ask(at);
   const { ms } = await client.ask(at);
   const outcomes: Outcome[] = [];
@@ -75,7 +75,7 @@ async function strikes(
     const victim = victims[k % victims.length]!;
     const forGood = randomInt(3) > 0;
     const where = { server: endpointOf(at.server), dealer: endpointOf(at.dealer) };
-    const child = victim === "client" ? startClient({ built, where }) : undefined;
+    const child = victim === "client" ? startClient({ built, where, hungSeconds }) : undefined;
     const answer = child ? answerOf(child) : client.ask(at);
     // A process of its own takes its time to begin.
     if (child) await new Promise<void>((begun) => child.once("message", () => begun()));
@@ -87,6 +87,8 @@ async function strikes(
     if (forGood && victim !== "client") at[victim] = await restarted(at[victim]);
     const next = await client.ask(at);
     outcomes.push(next);
+    if (k % 10 === 9)
+      console.error(`${k + 1} strikes, ${died} clients died; ${failuresText(outcomes) || "none failed"}`);
     if (next.end !== "right") return row("killed or stopped", outcomes, `the session after strike ${k} failed`, false);
   }
   const what = `${count} killed or stopped, in sessions of ${Math.round(ms)} ms`;

@@ -1,5 +1,5 @@
 import { badPeers } from "./bad-peers.ts";
-import { failuresText, type HonestClient, honestClient, type Outcome, quantile } from "./clients.ts";
+import { failuresText, type HonestClient, honestClient, type Outcome, quantile, usualHungSeconds } from "./clients.ts";
 import { type Deployment, deploy, forget, type Prepared, prepare, prepareDate, watchResources } from "./deployment.ts";
 import { besideHeavy } from "./heavy-programs.ts";
 import { mutated, mutatedTiny, replayed } from "./hostile-sessions.ts";
@@ -22,6 +22,8 @@ export interface SoakSize {
   readonly probes: number;
   readonly kills: number;
   readonly layers: number;
+  /** After this time a session hangs. A machine that has much else to do needs more. */
+  readonly hungSeconds: number;
   readonly seconds: number;
 }
 
@@ -149,7 +151,7 @@ interface Scenario {
 /** What the suite runs, in seconds. Its bound on a delay is that of a service that stalls, whatever else the machine does. */
 export const shortSize: SoakSize = {
   ...{ sessions: 16, dates: 0, probes: 2, kills: 1, layers: 0 },
-  ...{ seconds: 0.2, frames: 40, frameLayers: 0, rows: 0, mostDelayMs: 10_000 },
+  ...{ seconds: 0.2, hungSeconds: usualHungSeconds, frames: 40, frameLayers: 0, rows: 0, mostDelayMs: 10_000 },
 };
 
 export const scenarios: readonly Scenario[] = [
@@ -165,5 +167,5 @@ export const scenarios: readonly Scenario[] = [
 
 export async function openSetup(size: SoakSize): Promise<Setup> {
   const tiny = await prepare();
-  return { size, tiny, client: await honestClient(tiny), at: await deploy(tiny) };
+  return { size, tiny, client: await honestClient(tiny, size.hungSeconds), at: await deploy(tiny) };
 }

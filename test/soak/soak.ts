@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { usualHungSeconds } from "./clients.ts";
 import { forget } from "./deployment.ts";
 import { openSetup, type Row, type SoakSize, scenarios, shortSize } from "./scenarios.ts";
 
@@ -12,6 +13,7 @@ const usual: SoakSize = {
   probes: 20,
   kills: 30,
   layers: 40,
+  hungSeconds: usualHungSeconds,
   seconds: 60,
   frames: 20_000,
   frameLayers: 40,

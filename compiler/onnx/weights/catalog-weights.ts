@@ -13,6 +13,7 @@ import {
 import { isCodeConstant, isCodeConstantName } from "./exporter-constants.ts";
 import { isFormulaTable } from "./formula-tables.ts";
 import { findOwnedIntegers } from "./integer-weights.ts";
+import { isMaskNumber } from "./masked-score.ts";
 import { parsePythonList } from "./module-path.ts";
 import { isRotaryTable } from "./rotary-table.ts";
 import { exponentNames, integerFactorNames, shapeOnlyNames } from "./shape-inputs.ts";
@@ -220,11 +221,11 @@ const formulaNumbers: Readonly<Record<string, (value: number) => boolean>> = {
 const powerConstant = /(^|_)Powcst\d*$/;
 
 const isFormulaNumber = (name: string, value: number): boolean =>
-  !Number.isFinite(value) ||
+  isMaskNumber(value) ||
   powerConstant.test(name) ||
   (Object.hasOwn(formulaNumbers, name) && formulaNumbers[name]!(value));
 
-/** Nobody trains an infinity, which starts a maximum or hides a score, or an exponent. */
+/** Nobody trains a number that hides a score, or an exponent. */
 const isScalarParameter = (name: string, tensor: () => Tensor): boolean =>
   numberedParameter.test(name) || (bareName.test(name) && !isFormulaNumber(name, tensor().data[0]!));
 

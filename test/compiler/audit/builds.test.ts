@@ -49,6 +49,10 @@ function build(name: string): BuildFiles {
   return files;
 }
 
+test("a preset with truncations of its own says that its openings show how shares were rounded", () => {
+  expect(checkFlow(build("tiny, crypten")).opened).toMatchObject([{ carries: ["sameRingTruncate"] }]);
+});
+
 describe("builds of the compiler are accepted", () => {
   test.each(Object.keys(builds))("%s", (name) => {
     const report = checkFlow(build(name));
@@ -57,6 +61,13 @@ describe("builds of the compiler are accepted", () => {
     const to = name.includes("to the server") ? "server" : "client";
     const opened = report.opened.map((each) => [each.value, each.to, each.from]);
     expect(opened.length).toBeGreaterThan(0);
+    // What other systems built is measured as it is, and both commands say what its openings show.
+    const isOurs = !("preset" in builds[name]!);
+    const carries = [...new Set(report.opened.flatMap((each) => each.carries ?? []))];
+    if (isOurs) expect(carries).toEqual([]);
+    expect(flowReportText(report).includes("rounded by shares")).toBe(carries.length > 0);
+    const { caveats } = JSON.parse(new TextDecoder().decode(build(name).get("manifest.json"))) as { caveats: string[] };
+    expect(caveats.filter((each) => each.includes("what is opened is rounded by")).length).toBe(carries.length);
     for (const each of opened) expect(each).toEqual([report.opened[0]!.value, to, ["client", "server"]]);
     expect(report.weights.server.length).toBeGreaterThan(0);
     expect(verdictText(report)).toMatch(/^PASSED/);

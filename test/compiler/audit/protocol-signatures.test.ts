@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { localShapes } from "../../../compiler/audit/local-shapes.ts";
 import { allowedFiles } from "../../../compiler/audit/party-files.ts";
 import { protocolShapes } from "../../../compiler/audit/protocol-shapes.ts";
-import { exportNameOf, protocolSignatures } from "../../../compiler/audit/protocol-signatures.ts";
+import { exportNameOf, protocolRoundings, protocolSignatures } from "../../../compiler/audit/protocol-signatures.ts";
 import { tokenizerFileNames } from "../../../compiler/inputs/tokenizer.ts";
 import { opDef } from "../../../ir/registry.ts";
 import { local } from "../../../runtime/program/local-ops.ts";
@@ -78,6 +78,12 @@ describe("the table of trusted protocols", () => {
 
     expect(operator).toBe(protocol.implements);
     expect(protocolShapes.has(operator)).toBe(true);
+  });
+
+  test("says of every protocol that is not exact that it rounds by shares, and of no other", () => {
+    const inexact = exported.filter(([, { accuracy }]) => accuracy !== "exact").map(([name]) => name);
+
+    expect([...protocolRoundings.keys()].sort()).toEqual(inexact.sort());
   });
 
   test("gives the client's integers only to sharing, and to lookups that hide the indices", () => {

@@ -1,0 +1,106 @@
+import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
+import type { Precision } from "../../ir/ops/define.ts";
+import { precisionsWith, tooWideCode, weightBits } from "../../passes/4-quantize/index.ts";
+import { type ResolvedOptions, withPublication } from "../load/index.ts";
+
+/** Options that may make a refused model compile. */
+interface Route {
+  readonly option: string;
+  readonly options: ResolvedOptions;
+}
+
+type Routes = (diagnostics: readonly Diagnostic[], options: ResolvedOptions) => readonly Route[];
+
+/** Fewer fractional bits: nothing more becomes public, but answers are coarser. */
+function coarser(options: ResolvedOptions, kind: keyof Precision, bits: number): Route {
+  const precisions = precisionsWith(options.target.precisions, { [kind]: bits });
+  return {
+    option: `--precision ${kind}=${bits}`,
+    options: { ...options, target: { ...options.target, precisions, precision: precisions[0]! } },
+  };
+}
+
+/** Bits with which the largest weight fits that a message names. */
+const fewerWeightBits: Routes = (diagnostics, options) => {
+  const texts = diagnostics.flatMap(({ message, because = [] }) => [message, ...because]);
+  const found = texts.map((text) => Number(/expected magnitudes below .*, found (\S+)$/.exec(text)?.[1] ?? 0));
+  const bits = weightBits - 1 - Math.ceil(Math.log2(Math.max(1, ...found)));
+  return bits < 1 ? [] : [coarser(options, "weight", bits)];
+};
+
+const fewerActivationBits: Routes = (_, options) =>
+  [12, 10, 8]
+    .filter((bits) => bits < options.target.precision.activation)
+    .map((bits) => coarser(options, "activation", bits));
+
+const published: Routes = (_, options) =>
+  options.calibration.publish === true || options.target.preset !== undefined
+    ? []
+    : [{ option: "--publish-ranges", options: withPublication(options) }];
+
+/** A row of the file may be what bounds a weight too tightly. */
+const withoutRanges: Routes = (_, options) => {
+  const { ranges, ...calibration } = options.calibration;
+  return ranges === undefined
+    ? []
+    : [
+        {
+          option: `leaving out --ranges, whose rows bound the weights (${ranges})`,
+          options: { ...options, calibration },
+        },
+      ];
+};
+
+/** The settings have different protocols. */
+const otherSetting: Routes = (_, options) => {
+  const setting = options.target.setting === "3pc" ? "2pc-dealer" : "3pc";
+  return options.target.preset === undefined
+    ? [{ option: `--setting ${setting}`, options: { ...options, target: { ...options.target, setting } } }]
+    : [];
+};
+
+/** Routes by code, in groups: of each group the first that works is told. */
+const routes: Readonly<Record<string, readonly Routes[]>> = {
+  MRL0504: [fewerWeightBits, withoutRanges, published],
+  MRL0520: [otherSetting],
+  MRL0521: [fewerActivationBits, otherSetting, published],
+  MRL0522: [fewerActivationBits, published],
+  [tooWideCode]: [fewerActivationBits, published],
+};
+
+/** Codes whose own advice stands only where no option works. */
+const replaced: ReadonlySet<string> = new Set(["MRL0504"]);
+
+/**
+ * Runs the work. Where it refuses what other options may allow, those are tried, and the advice names the ones that work.
+ * `works`: whether a build with such options compiles, and has answers of use.
+ */
+export function advisingOptions<T>(
+  options: ResolvedOptions,
+  work: () => T,
+  works: (options: ResolvedOptions) => boolean,
+): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    const codes = new Set(error.diagnostics.map(({ code }) => code));
+    // One that no option helps remains whatever is tried.
+    if ([...codes].some((code) => !Object.hasOwn(routes, code))) throw error;
+    const groups = new Set([...codes].flatMap((code) => routes[code]!));
+    const found = [...groups].flatMap((group) => {
+      const first = group(error.diagnostics, options).find((route) => works(route.options));
+      return first ? [first.option] : [];
+    });
+    throw found.length === 0 ? error : new DiagnosticError(error.diagnostics.map((each) => advised(each, found)));
+  }
+}
+
+function advised(diagnostic: Diagnostic, found: readonly string[]): Diagnostic {
+  const tried =
+    found.length === 1
+      ? `this was tried, and compiles: ${found[0]}`
+      : `each of these was tried, and compiles: ${found.join(", or ")}`;
+  const { code, help } = diagnostic;
+  return { ...diagnostic, help: help === undefined || replaced.has(code) ? tried : `${help}; ${tried}` };
+}
