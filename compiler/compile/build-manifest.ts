@@ -18,6 +18,7 @@ import { constantDigests } from "../onnx/weights/index.ts";
 import { shortType } from "../tensors/index.ts";
 import { caveatsOf } from "./build-caveats.ts";
 import type { BuildInputs } from "./build-inputs.ts";
+import { wholeTypeOf } from "./output-types.ts";
 import { sharedInputsOf, sharedOutputsOf } from "./shared-values.ts";
 
 interface ProgramHashes {
@@ -135,15 +136,6 @@ const revealsOf = ({ loaded, state, plan }: BuildInputs): Manifest["reveals"] =>
       const type = wholeTypeOf(loaded, tensor);
       return { value, tensor, to, shape, ...(type !== undefined && { type }) };
     });
-
-/** The type of an output of integers or booleans: shares are of fixed point, and do not say what the model gives. */
-function wholeTypeOf({ imported: { module, sources }, model }: LoadedModel, tensor: string): string | undefined {
-  const id = module.outputs.find((each) => (sources.get(each) ?? each) === tensor);
-  const kind = id === undefined ? "f32" : typeOf(module, id).element.kind;
-  if (kind !== "i64" && kind !== "bool") return undefined;
-  const declared = model.graph.outputs.find(({ name }) => name === tensor)?.dtype;
-  return declared === undefined || /float/.test(declared) ? kind : shortType(declared);
-}
 
 const calibrationOf = (build: BuildInputs): Manifest["calibration"] => ({
   source: sourceOf(build),
