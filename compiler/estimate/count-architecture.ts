@@ -62,7 +62,10 @@ export function scheduledEstimate(name: ArchitectureName, options: EstimateOptio
     ...(preset && presetLimits(preset, name)),
   };
   const precision = preset?.precision;
-  const quantized = runPass(quantizePass({ calibration, ...(precision && { precision }) }), state);
+  const quantized = runPass(
+    quantizePass({ calibration, ...(precision && { precision }), keepsRoundings: preset !== undefined }),
+    state,
+  );
   return runPass(schedulePass, runPass(selectPass(select), quantized));
 }
 

@@ -82,7 +82,7 @@ function rowOf(each: MeasuredFunction, preset: Preset | undefined): PresetRow {
   const precision = preset?.precision ?? defaultPrecision;
   const calibration = calibrate(state, [new Map([["x", inputOf(each, shape)]])], { margin: 1, precision });
   const truncation = preset?.truncation ?? "fast";
-  const quantized = quantize(state, { calibration, precision, truncation });
+  const quantized = quantize(state, { calibration, precision, truncation, keepsRoundings: true });
   const { module } = runPass(
     schedulePass,
     select(quantized, {
