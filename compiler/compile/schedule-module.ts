@@ -17,7 +17,10 @@ export function selectModule(
   calibration: Calibration,
   { setting, truncation, link, objective, precision, preset, guard }: ResolvedTarget,
 ): Omit<ScheduledModule, "scheduled"> {
-  const quantized = runPass(quantizePass({ calibration, precision, truncation, preset: preset !== undefined }), state);
+  const quantized = runPass(
+    quantizePass({ calibration, precision, truncation, keepsRoundings: preset !== undefined }),
+    state,
+  );
   const selected = runPass(
     selectPass({ setting, truncation, link, objective, ...(guard && { guard }), ...(preset && presetLimits(preset)) }),
     quantized,

@@ -62,8 +62,10 @@ export function scheduledEstimate(name: ArchitectureName, options: EstimateOptio
     ...(preset && presetLimits(preset, name)),
   };
   const precision = preset?.precision;
-  const quantize = quantizePass({ calibration, preset: preset !== undefined, ...(precision && { precision }) });
-  const quantized = runPass(quantize, state);
+  const quantized = runPass(
+    quantizePass({ calibration, ...(precision && { precision }), keepsRoundings: preset !== undefined }),
+    state,
+  );
   return runPass(schedulePass, runPass(selectPass(select), quantized));
 }
 

@@ -21,8 +21,8 @@ export interface QuantizeOptions {
   readonly precision?: Precision;
   /** exact: operators leave rounding to truncations wherever they can. Default: fast. */
   readonly truncation?: "fast" | "exact";
-  /** Another system's numerics: what it opens is rounded as its authors do. */
-  readonly preset?: boolean;
+  /** What is opened is rounded as its operator does: in another system's numerics, and where one operator is counted. */
+  readonly keepsRoundings?: boolean;
 }
 
 /** The code of a value without bounds, or whose bounds need a wider ring. */
@@ -37,7 +37,7 @@ const maxWidth = 64;
  */
 export function quantize(
   state: SplitState,
-  { calibration, precision = defaultPrecision, truncation, preset = false }: QuantizeOptions,
+  { calibration, precision = defaultPrecision, truncation, keepsRoundings = false }: QuantizeOptions,
 ): SplitState {
   const integers = new Set(
     cutsOf(state)
@@ -53,7 +53,7 @@ export function quantize(
     integers,
     fine,
     exact,
-    roundsOpened: !preset,
+    roundsOpened: !keepsRoundings,
   });
   throwIfAny(problems);
   throwIfAny(tooWide(module));

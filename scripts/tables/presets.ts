@@ -82,8 +82,7 @@ function rowOf(each: MeasuredFunction, preset: Preset | undefined): PresetRow {
   const precision = preset?.precision ?? defaultPrecision;
   const calibration = calibrate(state, [new Map([["x", inputOf(each, shape)]])], { margin: 1, precision });
   const truncation = preset?.truncation ?? "fast";
-  // As inside a network: what the opening of a result adds is no part of the operator, and published systems add nothing.
-  const quantized = quantize(state, { calibration, precision, truncation, preset: true });
+  const quantized = quantize(state, { calibration, precision, truncation, keepsRoundings: true });
   const { module } = runPass(
     schedulePass,
     select(quantized, {

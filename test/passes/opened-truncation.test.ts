@@ -39,9 +39,9 @@ const weight = tensor(
 );
 
 const x = evenGrid([8, 8], -1, 1);
-function quantized(state: SplitState, truncation: "fast" | "exact", preset = false): SplitState {
+function quantized(state: SplitState, truncation: "fast" | "exact", keepsRoundings = false): SplitState {
   const calibration = calibrate(state, [new Map([["x", x]])], { margin: 1, precision: defaultPrecision });
-  return quantize(state, { calibration, precision: defaultPrecision, truncation, preset });
+  return quantize(state, { calibration, precision: defaultPrecision, truncation, keepsRoundings });
 }
 
 test("what is opened was truncated faithfully: a repeated question has one answer, and the dropped bits stay hidden", async () => {
@@ -97,7 +97,7 @@ test("a preset of another system keeps the truncations and the norm that its aut
     ...{ setting: "2pc-dealer", families: ["crypten", "marill"], ring: 64 },
   });
   expect(opsOf(measured.module).some(({ protocol }) => protocol === "faithful.truncate")).toBe(false);
-  const own = (preset: boolean) =>
-    opsOf(quantized(rewrite(product("rms-norm")), "fast", preset).module).filter(({ attrs }) => attrs.by === 8);
+  const own = (keeps: boolean) =>
+    opsOf(quantized(rewrite(product("rms-norm")), "fast", keeps).module).filter(({ attrs }) => attrs.by === 8);
   expect([own(false).length, own(true).length]).toEqual([1, 0]);
 });
