@@ -137,7 +137,8 @@ async function serveClient(server: Server, arrival: Arrival): Promise<void> {
         guard = guardSession(limits, admission, turn, drop);
       },
     });
-    const dealer = await reachDealer(server, client, session, mine);
+    // Who agrees here and never comes to the dealer, or waits for its turn there, keeps nobody from computing.
+    const dealer = await guard!.whileWaiting(reachDealer(server, client, session, mine));
     links.push(dealer);
     const { queries, rounds, expected } = await server.pool.run<ServedSession>(undefined, {
       channels: { client: guard!.around(client, true), dealer: guard!.around(dealer, false) },
