@@ -9,8 +9,12 @@ const maxNameLength = 4000;
 /** Control characters, format characters (marks of direction, joiners, tags), line separators and halves of pairs. */
 const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** What a terminal obeys, or orders otherwise; line ends and tabs are part of a text of several lines. */
-const obeyed = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}\p{Cs}]/gu;
+/**
+ * What a terminal obeys, orders otherwise, or shows to nobody. Line ends and tabs are part of a text of several lines, and
+ * joiners (U+200C, U+200D) of an answer in Persian or with emoji.
+ */
+const obeyed =
+  /(?![\n\t])[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}\p{Cs}\u00ad\u200b\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
 
 const escaped = (found: string): string =>
   [...Array(found.length).keys()].map((k) => `\\u${found.charCodeAt(k).toString(16).padStart(4, "0")}`).join("");

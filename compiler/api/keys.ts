@@ -125,13 +125,19 @@ export interface AcceptedKey {
  * ```
  * @throws DiagnosticError for an invite that cannot be used, and for a folder that exists
  */
-export async function acceptInvite(options: AcceptInviteOptions): Promise<AcceptedKey> {
+export async function acceptInvite(options: AcceptInviteOptions): Promise<AcceptedKey & AcceptedPeers> {
   checkOptions("acceptInvite", acceptFields, options);
   const { invite, folder, days } = options;
-  return acceptedKey(folder, await accept(invite, folder, days === undefined ? {} : { days }).catch(refuseFile));
+  const made = await accept(invite, folder, days === undefined ? {} : { days }).catch(refuseFile);
+  return { ...acceptedKey(folder, made), peers: made.peers };
 }
 
-const acceptedKey = (folder: string, made: Awaited<ReturnType<typeof accept>>): AcceptedKey => {
+export interface AcceptedPeers {
+  /** Whom the new identity trusts: compare each fingerprint with that party. */
+  readonly peers: readonly { readonly party: string; readonly fingerprint: string }[];
+}
+
+const acceptedKey = (folder: string, made: Omit<Awaited<ReturnType<typeof accept>>, "peers">): AcceptedKey => {
   const { role, name, certificateFile: certificate, fingerprint, validUntil } = made;
   const party = { role, ...(name !== undefined && { name }) };
   return { schema: 1, ...party, folder, certificate, fingerprint, validUntil: validUntil.toISOString() };

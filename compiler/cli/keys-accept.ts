@@ -17,5 +17,6 @@ export const keysAcceptCommand: CommandSpec = {
 async function acceptCommand({ args, options }: Invocation): Promise<CommandResult> {
   const [invite, folder] = args as [string, string];
   const result = await acceptInvite({ invite, folder, ...given({ days: readDays(options) }) });
-  return { json: result, text: sendText(result) };
+  const trusted = result.peers.map(({ party, fingerprint }) => `trusts ${party}  ${fingerprint}\n`).join("");
+  return { json: result, text: `${trusted}Compare these fingerprints with their parties.\n${sendText(result)}` };
 }

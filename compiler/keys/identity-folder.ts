@@ -7,7 +7,7 @@
  *   revoked/        certificates that were trusted, for the record: nothing reads them
  * `keys trust` and `keys revoke` change peers/; a service reads the folder again at SIGHUP.
  */
-import { access, writeFile } from "node:fs/promises";
+import { access, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Diagnostic, throwIfAny } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
@@ -44,6 +44,21 @@ export async function refuseExisting(paths: readonly string[]): Promise<void> {
     found.push({ code: "MRL0730", message: "expected a new path for keys, found an existing one", at: path, help });
   }
   throwIfAny(found);
+}
+
+/**
+ * Writes what is new at these paths. Where that fails half-way, as on a full disk, nothing stays behind: half an identity
+ * looks like a whole one.
+ */
+export async function allOrNothing(paths: readonly string[], write: () => Promise<unknown>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    // Somebody else made the path meanwhile: what is there is theirs.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST")
+      for (const path of paths) await rm(path, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 /** Writes a new identity folder, with the certificates of `peers` by name; fails if one of its files exists. */

@@ -3,7 +3,7 @@ import type { Role } from "../../runtime/core/index.ts";
 import { fingerprintOf } from "../../runtime/transport/node/index.ts";
 import { roles } from "../build/index.ts";
 import { makeFolder } from "../tensors/files/index.ts";
-import { refuseExisting, writeIdentity, writeJson } from "./identity-folder.ts";
+import { allOrNothing, refuseExisting, writeIdentity, writeJson } from "./identity-folder.ts";
 import type { Invite } from "./invite.ts";
 import { type KeyPair, makeKeyPair, validityFromToday } from "./x509.ts";
 
@@ -31,18 +31,21 @@ export async function initKeys(dir: string, options: { readonly days?: number } 
   const pairs: Record<Role, KeyPair> = await byRole((role) => makeKeyPair(`marillc ${role}`, from, to));
   const fingerprints = await byRole((role) => fingerprintOf(pairs[role].certificate));
   const validUntil = to.toISOString();
-  makeFolder(dir);
-  for (const role of roles) {
-    const others = roles.filter((each) => each !== role);
-    const certificates = Object.fromEntries(others.map((each) => [each, pairs[each].certificate]));
-    const identity = { schema: 1, role, fingerprint: fingerprints[role], validUntil } as const;
-    await writeIdentity(folders[role], identity, pairs[role], certificates);
-    const peers = others.map((each) => ({
-      role: each,
-      fingerprint: fingerprints[each],
-      certificate: pairs[each].certificate,
-    }));
-    await writeJson(invites[role], { schema: 1, invite: role, validUntil, peers } satisfies Invite);
-  }
+  const write = async (): Promise<void> => {
+    makeFolder(dir);
+    for (const role of roles) {
+      const others = roles.filter((each) => each !== role);
+      const certificates = Object.fromEntries(others.map((each) => [each, pairs[each].certificate]));
+      const identity = { schema: 1, role, fingerprint: fingerprints[role], validUntil } as const;
+      await writeIdentity(folders[role], identity, pairs[role], certificates);
+      const peers = others.map((each) => ({
+        role: each,
+        fingerprint: fingerprints[each],
+        certificate: pairs[each].certificate,
+      }));
+      await writeJson(invites[role], { schema: 1, invite: role, validUntil, peers } satisfies Invite);
+    }
+  };
+  await allOrNothing([...Object.values(folders), ...Object.values(invites)], write);
   return { folders, invites, fingerprints, validUntil: to };
 }

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { fingerprintOf, peerText } from "../../runtime/transport/node/index.ts";
-import { refuseExisting, writeIdentity } from "./identity-folder.ts";
+import { isRole } from "../build/index.ts";
+import { allOrNothing, refuseExisting, writeIdentity } from "./identity-folder.ts";
 import { type PeerName, parsePeer } from "./peer-name.ts";
 import { makeKeyPair, validityFromToday } from "./x509.ts";
 
@@ -31,6 +32,12 @@ export interface AcceptedInvite extends PeerName {
   readonly validUntil: Date;
 }
 
+/** A party that the invited one trusts from now on. */
+export interface TrustedPeer {
+  readonly party: string;
+  readonly fingerprint: string;
+}
+
 const maxInviteBytes = 2 ** 20;
 
 /**
@@ -41,11 +48,13 @@ export async function acceptInvite(
   inviteFile: string,
   dir: string,
   options: { readonly days?: number } = {},
-): Promise<AcceptedInvite> {
+): Promise<AcceptedInvite & { readonly peers: readonly TrustedPeer[] }> {
   const { invite: role, name, peers } = await readInvite(inviteFile);
   await refuseExisting([dir]);
   const certificates = Object.fromEntries(peers.map((peer) => [peerText(peer), peer.certificate]));
-  return await makeIdentity(dir, { role, ...(name !== undefined && { name }) }, certificates, options.days);
+  const party = { role, ...(name !== undefined && { name }) };
+  const made = await makeIdentity(dir, party, certificates, options.days);
+  return { ...made, peers: peers.map((peer) => ({ party: peerText(peer), fingerprint: peer.fingerprint })) };
 }
 
 /** Makes a key in a new folder, for a party that trusts these certificates. */
@@ -58,7 +67,8 @@ export async function makeIdentity(
   const { from, to } = validityFromToday(days);
   const own = await makeKeyPair(`marillc ${peerText(party)}`, from, to);
   const fingerprint = fingerprintOf(own.certificate);
-  await writeIdentity(dir, { schema: 1, ...party, fingerprint, validUntil: to.toISOString() }, own, peers);
+  const identity = { schema: 1, ...party, fingerprint, validUntil: to.toISOString() } as const;
+  await allOrNothing([dir], () => writeIdentity(dir, identity, own, peers));
   return { ...party, certificateFile: join(dir, "cert.pem"), fingerprint, validUntil: to };
 }
 
@@ -67,8 +77,9 @@ const nameOf = ({ name }: { readonly name?: string }): { readonly name?: string 
 
 /** A name in a file may be anything. */
 function isParty({ role, name }: PeerName): boolean {
-  const texts = [role, ...(name === undefined ? [] : [name])];
-  return texts.every((text) => typeof text === "string") && parsePeer(texts.join(".")) !== undefined;
+  // A role with a name in it would be another party than it says.
+  if (typeof role !== "string" || !isRole(role)) return false;
+  return name === undefined || (typeof name === "string" && parsePeer(`${role}.${name}`) !== undefined);
 }
 
 async function readInvite(file: string): Promise<Invite> {

@@ -6,7 +6,7 @@ import type { Role } from "../../runtime/core/index.ts";
 import { fingerprintOf, peerText } from "../../runtime/transport/node/index.ts";
 import { roles } from "../build/index.ts";
 import { makeFolder } from "../tensors/files/index.ts";
-import { refuseExisting, writeJson } from "./identity-folder.ts";
+import { allOrNothing, refuseExisting, writeJson } from "./identity-folder.ts";
 import { type AcceptedInvite, type Invite, makeIdentity } from "./invite.ts";
 import { type PeerName, parsePeer, peerFile, peerForm } from "./peer-name.ts";
 import { readIdentityFolder } from "./read-identity.ts";
@@ -155,7 +155,9 @@ export async function initOwnKey(
   await refuseExisting([folder, ...others.map(([, file]) => file)]);
   makeFolder(dir);
   const made = await makeIdentity(folder, { role }, {}, days);
-  for (const [each, file] of others) await makeInvite(folder, each, file);
+  await allOrNothing([folder, ...others.map(([, file]) => file)], async () => {
+    for (const [each, file] of others) await makeInvite(folder, each, file);
+  });
   return { ...made, folder, invites: Object.fromEntries(others) };
 }
 

@@ -70,9 +70,12 @@ export async function reachParties(
   }
 }
 
+/** A service may say 0 seconds; nobody asks it again and again without a pause. */
+const leastRetrySeconds = 1;
+
 /** Clients that were refused together do not come back together: from the half of the time to one and a half. */
-function jitteredMs(seconds: number, session: string): number {
+export function jitteredMs(seconds: number, session: string): number {
   // The session id is uniform, and no longer used for anything else.
   const share = Number.parseInt(session.slice(0, 8), 16) / 2 ** 32;
-  return 1000 * seconds * (0.5 + share);
+  return 1000 * Math.max(leastRetrySeconds, seconds) * (0.5 + share);
 }

@@ -289,7 +289,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
   deal: listened,
   "keys init": document({ folders: map(text), invites: map(text), fingerprints: map(text), validUntil: text }),
   "keys init --role": document({ ...newKey, invites: map(text) }),
-  "keys accept": document(newKey, { name: text }),
+  "keys accept": document({ ...newKey, peers: list(object({ party: text, fingerprint: text })) }, { name: text }),
   "keys renew": document(newKey, { name: text }),
   "keys invite": document({ party: text, invite: text, peers: list(text) }),
   "keys trust": document({ party: text, fingerprint: text }, { validUntil: text }),

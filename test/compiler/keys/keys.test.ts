@@ -1,8 +1,10 @@
 import { X509Certificate } from "node:crypto";
+import { existsSync } from "node:fs";
 import { chmod, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { allOrNothing } from "../../../compiler/keys/identity-folder.ts";
 import { type CreatedKeys, initKeys } from "../../../compiler/keys/init-keys.ts";
 import { acceptInvite } from "../../../compiler/keys/invite.ts";
 import { readIdentity } from "../../../compiler/keys/read-identity.ts";
@@ -158,11 +160,27 @@ describe("reading an identity", () => {
   });
 });
 
+test("what fails half-way leaves nothing behind, and what somebody else made stays", async () => {
+  const path = join(root, "half");
+  const failing = (code: string) =>
+    allOrNothing([path], async () => {
+      await writeFile(path, "half");
+      throw Object.assign(new Error(code), { code });
+    });
+  await expect(failing("ENOSPC")).rejects.toThrow("ENOSPC");
+  expect(existsSync(path)).toBe(false);
+  await expect(failing("EEXIST")).rejects.toThrow("EEXIST");
+  expect(existsSync(path)).toBe(true);
+});
+
 describe("invites", () => {
   test("a party makes its own key, the others pin it, and they talk", async () => {
     const dir = join(root, "my-own");
     const accepted = await acceptInvite(keys.invites.client, dir);
     expect([accepted.role, accepted.fingerprint === keys.fingerprints.client]).toEqual(["client", false]);
+    expect(accepted.peers).toEqual(
+      ["server", "dealer"].map((party) => ({ party, fingerprint: keys.fingerprints[party as "server"] })),
+    );
     const server = join(root, "server-with-new-client");
     await cp(keys.folders.server, server, { recursive: true });
     await cp(accepted.certificateFile, join(server, "peers", "client.pem"));
@@ -193,6 +211,8 @@ describe("invites", () => {
     ["null", () => "null"],
     ["another role", (invite) => invite.replace('"invite": "client"', '"invite": "clerk"')],
     ["a peer of the invited role", (invite) => invite.replace('"role": "server"', '"role": "client"')],
+    ["a name in the invited role", (invite) => invite.replace('"invite": "client"', '"invite": "client.alice"')],
+    ["a name in a peer's role", (invite) => invite.replace('"role": "server"', '"role": "client.bob"')],
     ["a changed fingerprint", (invite) => invite.replace(keys.fingerprints.server, "0".repeat(64))],
     ["a certificate that is not one", (invite) => invite.replace("MII", "XII")],
     ["an invite without peers", () => '{"schema": 1, "invite": "client"}'],
