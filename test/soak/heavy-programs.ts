@@ -37,7 +37,8 @@ async function heavySession({ tiny, size, at: { dealer } }: Setup): Promise<void
     await server.send(new Uint8Array(predictSetup(programs).bytes["server→dealer"]));
     await server.send(new TextEncoder().encode('{"kind":"query","query":0}'), "control");
     // Until the first correlations have come: the dealer computes all of them before.
-    await server.receive({ maxBytes: 2 ** 31 });
+    // Several at once wait for each other.
+    await server.receive({ maxBytes: 2 ** 31, timeoutMs: 1_800_000 });
   } finally {
     await Promise.all([client.close(), server.close()]);
   }
