@@ -7,6 +7,7 @@ import { createPublication, type PublishedBound } from "../../passes/4-quantize/
 import { type DeclaredDecision, decisionsOf } from "./declared-decisions.ts";
 import { measureErrors } from "./error-bound.ts";
 import { twoDigits } from "./two-digits.ts";
+import { undecidedElements } from "./undecided.ts";
 
 /** How far an output may be from the model in real numbers. */
 export interface DeclaredError {
@@ -115,10 +116,12 @@ export function publishedErrors(
       const { bounds, distances } = measureErrors(module, weights, run, { magnitudes: "bounds" });
       for (const [id, bound] of bounds) raise(id, bound);
       for (const [id, distance] of distances) raise(id, distance, near);
+      const undecided = undecidedElements(module, weights, run, distances);
       for (const [id, { data }] of interpret(module, weights, run)) {
         const wanted = exact[at]?.get(id)?.data;
-        if (wanted)
-          raise(id, roomForQueries * data.reduce((most, x, k) => Math.max(most, Math.abs(x - wanted[k]!)), 0));
+        // What a decision explains is no error.
+        const error = (x: number, k: number): number => Math.abs(x - wanted![k]!) - undecided.get(id)![k]!;
+        if (wanted) raise(id, roomForQueries * data.reduce((most, x, k) => Math.max(most, error(x, k)), 0));
       }
     }
   } catch (error) {

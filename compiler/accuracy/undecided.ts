@@ -23,18 +23,26 @@ export function outputBounds(
   inputs: ReadonlyMap<ValueId, Tensor>,
 ): ReadonlyMap<ValueId, OutputBounds> {
   const { bounds, distances } = measureErrors(module, weights, inputs);
+  const undecided = undecidedElements(module, weights, inputs, distances);
+  return new Map([...bounds].map(([id, declared]) => [id, { declared, undecided: undecided.get(id)! }]));
+}
+
+/** How far decisions within these distances may move each element of an output. */
+export function undecidedElements(
+  module: Module,
+  weights: WeightStore,
+  inputs: ReadonlyMap<ValueId, Tensor>,
+  distances: ReadonlyMap<ValueId, number>,
+): ReadonlyMap<ValueId, Float64Array> {
   const exact = interpret(module, weights, inputs);
-  const found = new Map<ValueId, OutputBounds>(
-    [...exact].map(([id, { data }]) => [id, { declared: bounds.get(id)!, undecided: new Float64Array(data.length) }]),
-  );
+  const found = new Map([...exact].map(([id, { data }]) => [id, new Float64Array(data.length)] as const));
   if (![...distances.values()].some((distance) => distance > 0)) return found;
   const roomy = withRoom(module);
   for (const adjust of fallOtherwise(module, distances, createNoise())) {
     for (const [id, raw] of interpretRaw(roomy, weights, inputs, { adjust })) {
-      const { undecided } = found.get(id)!;
+      const moved = found.get(id)!;
       const [one, other] = [exact.get(id)!.data, toReal(raw, typeOf(module, id).element).data];
-      for (const [k, x] of one.entries())
-        undecided[k] = Math.max(undecided[k]!, roomForCombinations * Math.abs(x - other[k]!));
+      for (const [k, x] of one.entries()) moved[k] = Math.max(moved[k]!, roomForCombinations * Math.abs(x - other[k]!));
     }
   }
   return found;

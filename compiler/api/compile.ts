@@ -1,3 +1,4 @@
+import type { Diagnostic } from "../../ir/diagnostic.ts";
 import { checkBuildFolder, type Manifest, stageBuild } from "../build/index.ts";
 import { buildJson } from "../report/text/index.ts";
 import type { OnnxComparison, VerifiedOutput } from "../run/index.ts";
@@ -92,7 +93,10 @@ export async function compileGuarded(given: CompileOptions, guardian: Guardian):
     notComputed: omittedOutputs,
     manifest,
     ...verification,
-    ...(decode && "code" in decode && { noCache: decode.message }),
-    ...(clientDecode && "code" in clientDecode && { noClientSteps: clientDecode.message }),
+    ...(decode && "code" in decode && { noCache: placed(decode) }),
+    ...(clientDecode && "code" in clientDecode && { noClientSteps: placed(clientDecode) }),
   };
 }
+
+/** A reason with the node that it is about. */
+const placed = ({ message, at = "" }: Diagnostic): string => (at === "" ? message : `${message} (${at})`);

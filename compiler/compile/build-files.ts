@@ -16,7 +16,8 @@ import { type ChunkProgram, positionsInput, writtenDtypeOf } from "../decode/ind
 import type { LoadedModel } from "../load/index.ts";
 import { type BoundaryType, extractSubgraph } from "../onnx/format/index.ts";
 import { choiceFiles } from "./adapter-choices.ts";
-import { type BuildInputs, chunkManifest, prefillManifest } from "./build-manifest.ts";
+import type { BuildInputs } from "./build-inputs.ts";
+import { chunkManifest, prefillManifest } from "./build-manifest.ts";
 import { plainTokenizerFiles } from "./plain-tokenizer.ts";
 
 type Files = ReadonlyMap<string, Uint8Array>;

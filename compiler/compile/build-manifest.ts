@@ -2,47 +2,24 @@ import { basename } from "node:path";
 import countBy from "lodash-es/countBy.js";
 import sortBy from "lodash-es/sortBy.js";
 import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
-import type { WeightStore } from "../../ir/tensor.ts";
 import { isFixed } from "../../ir/type.ts";
 import { producersOf } from "../../ir/uses.ts";
 import { fewestRuns, type PublishedBound, publishedBits, type WrapEstimate } from "../../passes/4-quantize/index.ts";
-import { inexactOperators, openedRoundings } from "../../passes/5-select/index.ts";
+import { inexactOperators } from "../../passes/5-select/index.ts";
 import type { ClientCut, GuardFacts, SplitState } from "../../passes/pass.ts";
 import { type PhaseCost, type Prediction, predict } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import type { ProgramPlan } from "../../targets/program/plan.ts";
-import { type Declared, decisionsByTensor, errorsByTensor } from "../accuracy/index.ts";
+import { decisionsByTensor, errorsByTensor } from "../accuracy/index.ts";
 import { type ChunkManifest, type Manifest, partyLabels, securityStatement, version } from "../build/index.ts";
-import type { ChunkProgram, ClientDecodeGraphs, DecodeProgram } from "../decode/index.ts";
-import type { LoadedModel, ResolvedOptions, ResolvedTarget } from "../load/index.ts";
+import type { ChunkProgram } from "../decode/index.ts";
+import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
 import { constantDigests } from "../onnx/weights/index.ts";
 import { shortType } from "../tensors/index.ts";
-import { halfPrecisionCaveats } from "./half-precision.ts";
-import type { MeasuredRanges } from "./measure-ranges.ts";
-import { passedCaveats, sharedInputsOf, sharedOutputsOf } from "./shared-values.ts";
-
-export interface BuildInputs {
-  readonly loaded: LoadedModel;
-  readonly options: ResolvedOptions;
-  readonly state: SplitState;
-  readonly plan: ProgramPlan;
-  /** The program that decodes one position, if there is one. */
-  readonly decode?: DecodeProgram;
-  /** The client's own layers position by position, if it can run them so. */
-  readonly clientDecode?: ClientDecodeGraphs;
-  /** Text of program.mir. */
-  readonly mir: string;
-  /** The weights with each adapter that the server may choose, by its name. */
-  readonly choices: ReadonlyMap<string, WeightStore>;
-  /** What ranges were measured on. */
-  readonly runs: MeasuredRanges["runs"];
-  /** Bounds that the provider publishes of its weights. */
-  readonly published: readonly PublishedBound[];
-  /** Errors and decisions of outputs; empty where they were not asked for, and for a preset. */
-  readonly declared: Declared;
-  /** How likely a query wraps, measured with public weights. */
-  readonly wrap?: WrapEstimate;
-}
+import { caveatsOf } from "./build-caveats.ts";
+import type { BuildInputs } from "./build-inputs.ts";
+import { wholeTypeOf } from "./output-types.ts";
+import { sharedInputsOf, sharedOutputsOf } from "./shared-values.ts";
 
 interface ProgramHashes {
   readonly programHash: string;
@@ -87,52 +64,6 @@ const identitySection = ({ options: { target }, state }: BuildInputs) => ({
   numerics: target.preset?.name ?? "marill",
   chosenFor: { link: target.link, objective: target.objective },
 });
-
-const caveatsOf = (
-  { loaded, options, state, plan, decode, published }: BuildInputs,
-  inexact: Manifest["inexact"],
-): Manifest["caveats"] => {
-  const { tails } = state.client;
-  return [
-    ...roundingCaveats(options.target.truncation, inexact),
-    ...openedRoundings(state.module).map(
-      (protocol) =>
-        `what is opened is rounded by ${protocol}: whoever repeats a question sees bits that rounding drops`,
-    ),
-    ...halfPrecisionCaveats(loaded.model),
-    "the client may share tensors that no input produces: the private part is a stronger oracle than the whole model",
-    ...(state.server
-      ? [
-          "the server may share tensors that no input produces, and an output that the client reads depends on its inputs",
-        ]
-      : []),
-    ...passedCaveats({ state, plan }),
-    state.guard
-      ? `the client learns one bit: whether a value of ${state.guard.layers.length} guarded layers left its range`
-      : "values outside their calibrated ranges wrap and give wrong results: this build has no guard",
-    ...(published.length > 0 ? [publishedCaveat(published)] : []),
-    ...(decode ? ["generation with a cache reveals the length of the text to the server and the dealer"] : []),
-    ...(tails.length > 0
-      ? [`the client learns ${tails.map(({ source }) => source).join(", ")}, from which it computes the output`]
-      : []),
-  ];
-};
-
-/** `42 integers of 6 bits and 8 of 7`. */
-const publishedCaveat = (published: readonly PublishedBound[]): string => {
-  const widths = Object.entries(countBy(published, ({ bound }) => publishedBits(bound)));
-  const listed = widths.map(([bits, count], k) =>
-    k === 0 ? `${count} integers of ${bits} bits` : `${count} of ${bits}`,
-  );
-  return `measured with the private weights and public: ${listed.join(" and ")}, each the exponent of a bound (calibration.published)`;
-};
-
-/** How rounding bits are distributed, as far as a reader must know. */
-function roundingCaveats(truncation: ResolvedTarget["truncation"], inexact: Manifest["inexact"]): readonly string[] {
-  const carries = "are carries of share bits, not independent coins";
-  if (truncation === "fast") return [`rounding bits of truncations within the network ${carries} (fast truncation)`];
-  return inexact.length > 0 ? [`rounding bits within operators that have no exact protocol ${carries}`] : [];
-}
 
 const weightsSection = ({ loaded, options, clientDecode }: BuildInputs) => ({
   weights: loaded.ownership.table.map(({ name, label, why, sha256: digest }) => ({
@@ -205,15 +136,6 @@ const revealsOf = ({ loaded, state, plan }: BuildInputs): Manifest["reveals"] =>
       const type = wholeTypeOf(loaded, tensor);
       return { value, tensor, to, shape, ...(type !== undefined && { type }) };
     });
-
-/** The type of an output of integers or booleans: shares are of fixed point, and do not say what the model gives. */
-function wholeTypeOf({ imported: { module, sources }, model }: LoadedModel, tensor: string): string | undefined {
-  const id = module.outputs.find((each) => (sources.get(each) ?? each) === tensor);
-  const kind = id === undefined ? "f32" : typeOf(module, id).element.kind;
-  if (kind !== "i64" && kind !== "bool") return undefined;
-  const declared = model.graph.outputs.find(({ name }) => name === tensor)?.dtype;
-  return declared === undefined || /float/.test(declared) ? kind : shortType(declared);
-}
 
 const calibrationOf = (build: BuildInputs): Manifest["calibration"] => ({
   source: sourceOf(build),

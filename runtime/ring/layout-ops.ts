@@ -92,28 +92,34 @@ export function concat<T extends KernelTensor>(tensors: readonly T[], axis: numb
   });
 }
 
+/** Public positions, or a function that lays them out: for a meta tensor, of which only the shape matters, none is. */
+export type Indices = readonly number[] | Int32Array | (() => readonly number[] | Int32Array);
+
+/** The positions, as many as `shape` has elements, each in 0…size−1; negative ones count from the end. */
+function positionsOf(indices: Indices, shape: Shape, size: number): Int32Array {
+  const given = typeof indices === "function" ? indices() : indices;
+  checkCount(given.length, shape);
+  const positions = new Int32Array(given.length);
+  for (let k = 0; k < positions.length; k++) {
+    const index = given[k]!;
+    positions[k] = checkIndex(index < 0 ? index + size : index, size);
+  }
+  return positions;
+}
+
 /**
  * Slices a[…, indices[k], …] along an axis, which indexShape replaces in the result. Negative indices count from the
  * end.
  * @throws RangeError if an index lies outside, or the number of indices is not the size of indexShape.
  */
-export function gather<T extends KernelTensor>(
-  a: T,
-  indices: readonly number[] | Int32Array,
-  indexShape: Shape,
-  axis: number,
-): T {
+export function gather<T extends KernelTensor>(a: T, indices: Indices, indexShape: Shape, axis: number): T {
   const at = checkIndex(axis < 0 ? axis + a.shape.length : axis, a.shape.length);
   const size = a.shape[at]!;
-  checkCount(indices.length, indexShape);
-  const positions = new Int32Array(indices.length);
-  for (let k = 0; k < positions.length; k++) {
-    const index = indices[k]!;
-    positions[k] = checkIndex(index < 0 ? index + size : index, size);
-  }
+  if (typeof indices !== "function") checkCount(indices.length, indexShape);
   const outer = a.shape.slice(0, at);
   const inner = a.shape.slice(at + 1);
   return rearranged([a], [...outer, ...indexShape, ...inner], (out, [data], lanes) => {
+    const positions = positionsOf(indices, indexShape, size);
     const block = sizeOf(inner) * lanes;
     let to = 0;
     for (let i = 0; i < sizeOf(outer); i++) {
@@ -128,8 +134,8 @@ export function gather<T extends KernelTensor>(
 }
 
 /** Element k of the result is element flatIndices[k] of the row-major input. @throws RangeError as `gather` does. */
-export function gatherFlat<T extends KernelTensor>(a: T, flatIndices: Int32Array, shape: Shape): T {
-  return reshape(gather(reshape(a, [sizeOf(a.shape)]), flatIndices, [flatIndices.length], 0), shape);
+export function gatherFlat<T extends KernelTensor>(a: T, flatIndices: Indices, shape: Shape): T {
+  return gather(reshape(a, [sizeOf(a.shape)]), flatIndices, shape, 0);
 }
 
 /**
@@ -139,11 +145,11 @@ export function gatherFlat<T extends KernelTensor>(a: T, flatIndices: Int32Array
 export function scatterFlat<T extends KernelTensor>(a: T, flatIndices: Int32Array, shape: Shape): T {
   checkCount(flatIndices.length, a.shape);
   const size = sizeOf(shape);
-  for (const index of flatIndices) checkIndex(index, size);
   return rearranged([a], shape, (out, [data], lanes) => {
-    flatIndices.forEach((index, k) => {
+    for (let k = 0; k < flatIndices.length; k++) {
+      const index = checkIndex(flatIndices[k]!, size);
       for (let lane = 0; lane < lanes; lane++) out[index * lanes + lane] = data![k * lanes + lane]!;
-    });
+    }
   });
 }
 

@@ -5,6 +5,7 @@ import { decodeTensor, toBigInt } from "./decode-tensor.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxMetadata, OnnxNode, OnnxTensor, OnnxValueInfo } from "./model-records.ts";
 import type { ProblemSink } from "./problem-sink.ts";
 import type { ScannedMessage } from "./protobuf-scan.ts";
+import { unnamedNode } from "./unnamed-node.ts";
 
 const noMetadata: OnnxMetadata = new Map();
 const textOf = new TextDecoder();
@@ -42,10 +43,6 @@ export function decodeGraph(
     metadata: scanned?.metadata ?? noMetadata,
   };
 }
-
-/** An unnamed node goes by its operator and its first output, which no other node has: `MatMul:h`. */
-export const unnamedNode = (op: string, outputs: readonly string[], index?: number): string =>
-  `${op}:${outputs.find((name) => name !== "") ?? `#${index}`}`;
 
 function decodeNode(
   node: proto.INodeProto,

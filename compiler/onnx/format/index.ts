@@ -1,4 +1,3 @@
-export { unnamedNode } from "./decode-graph.ts";
 export { decodeModel, decodeTensorFile } from "./decode-model.ts";
 export { locationFault, readExternalData } from "./external-data.ts";
 export { type BoundaryType, extractSubgraph, nodeBytes, tensorProtoBytes } from "./extract-subgraph.ts";
@@ -25,4 +24,5 @@ export {
 export { type ScannedMessage, scanProtobuf } from "./protobuf-scan.ts";
 export { readTensor, tensorBytes } from "./read-tensor.ts";
 export { scanLimits } from "./scan-limits.ts";
+export { unnamedNode } from "./unnamed-node.ts";
 export { createUnusedNames } from "./unused-names.ts";

@@ -73,6 +73,8 @@ const listened = document({ listened: object({ host: text, port: count }) });
  * where the command line asks for them. `schema` is the version of a document: within one version fields are added,
  * never changed or removed.
  */
+const opening = { value: text, tensor: text, shape: list(count), from: list(text) };
+
 export const schemas: Readonly<Record<string, JsonSchema>> = {
   error: document({ error: list(diagnostic) }),
   help: document({ help: text }),
@@ -95,13 +97,8 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         shared: list(object({ value: text, tensor: text, shape: list(count) })),
         sharedByServer: list(object({ value: text, tensor: text, shape: list(count) })),
         taken: list(object({ value: text, tensor: text, shape: list(count) })),
-        kept: list(object({ value: text, tensor: text, shape: list(count), from: list(text) })),
-        opened: list(
-          object(
-            { value: text, tensor: text, to: text, shape: list(count), from: list(text) },
-            { carries: list(text) },
-          ),
-        ),
+        kept: list(object(opening)),
+        opened: list(object({ ...opening, to: text }, { carries: list(text) })),
         published: object({
           integers: count,
           bits: count,

@@ -55,7 +55,7 @@ export function* bucketMax(
   { lo, count }: Buckets,
   radix: number,
 ): Steps<MaskedValue> {
-  if (rows.every((row) => row.length === 1)) return gatherMasked(x, rows.flat());
+  if (rows.every((row) => row.length === 1)) return gatherMasked(x, rows.length, () => rows.flat());
   const bits = counterBits(count - 1);
   const levels = levelsOf(rows, radix);
   const widths = levels.map((groups) => counterBits(longestGroup(groups)));
@@ -101,7 +101,7 @@ function groupSums(x: RingTensor, groups: GroupIndices): RingTensor {
   const [buckets, elements] = x.shape as [number, number];
   const longest = longestGroup(groups);
   // A zero element that belongs to no row pads the groups.
-  const positions = groups.flatMap((group) => [...group, ...Array(longest - group.length).fill(elements)]);
+  const positions = () => groups.flatMap((group) => [...group, ...Array(longest - group.length).fill(elements)]);
   const padded = concat([x, filled(x, [buckets, 1], x.width, 0)], 1);
   return reduceSum(gather(padded, positions, [groups.length, longest], 1), [2], false);
 }

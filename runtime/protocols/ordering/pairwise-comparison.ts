@@ -107,23 +107,23 @@ function winnerShare(party: Party, { opened, secret }: Payload, factors: readonl
   return terms.reduce(add);
 }
 
-/** Elements at public positions. */
-export const gatherAt = (t: RingTensor, positions: readonly number[]): RingTensor =>
-  gatherFlat(t, Int32Array.from(positions), [positions.length]);
+/** Elements at `count` public positions, which are laid out only where there are elements. */
+export const gatherAt = (t: RingTensor, count: number, positions: () => readonly number[]): RingTensor =>
+  gatherFlat(t, positions, [count]);
 
-export const gatherMasked = (x: MaskedValue, positions: readonly number[]): MaskedValue =>
-  mapMasked(x, (t) => gatherAt(t, positions));
+export const gatherMasked = (x: MaskedValue, count: number, positions: () => readonly number[]): MaskedValue =>
+  mapMasked(x, (t) => gatherAt(t, count, positions));
+
+/** The positions of member i of each group. */
+const memberPositions = (groups: GroupIndices, i: number) => (): readonly number[] => groups.map((group) => group[i]!);
 
 const memberValues = (pool: MaskedValue, groups: GroupIndices, i: number): MaskedValue =>
-  gatherMasked(
-    pool,
-    groups.map((group) => group[i]!),
-  );
+  gatherMasked(pool, groups.length, memberPositions(groups, i));
 
-const payloadOf = ({ opened, secret }: Payload, groups: GroupIndices, i: number): Payload => {
-  const positions = groups.map((group) => group[i]!);
-  return { opened: gatherAt(opened, positions), ...(secret && { secret: gatherAt(secret, positions) }) };
-};
+function payloadOf({ opened, secret }: Payload, groups: GroupIndices, i: number): Payload {
+  const at = (t: RingTensor): RingTensor => gatherAt(t, groups.length, memberPositions(groups, i));
+  return { opened: at(opened), ...(secret && { secret: at(secret) }) };
+}
 
 /** Appends a masked value to a payload; public integers get the mask 0. */
 export const appendPayload = (x: Payload, { opened, mask }: MaskedValue): Payload => ({

@@ -107,10 +107,8 @@ export function* rowMax(
     );
     pool = risen.reduce((all, more) => concatMasked(all, more), pool);
   }
-  return gatherMasked(
-    pool,
-    (levels.at(-1)?.remaining ?? rows).map(([only]) => only!),
-  );
+  const last = levels.at(-1)?.remaining ?? rows;
+  return gatherMasked(pool, last.length, () => last.map(([only]) => only!));
 }
 
 /**
@@ -124,7 +122,12 @@ function* groupMaxByRank(
   comparison?: Comparison,
 ): Steps<MaskedValue> {
   const length = groups[0]!.length;
-  const members = mapMasked(pool, (t) => reshape(gatherAt(t, groups.flat()), [groups.length, length]));
+  const members = mapMasked(pool, (t) =>
+    reshape(
+      gatherAt(t, groups.length * length, () => groups.flat()),
+      [groups.length, length],
+    ),
+  );
   // Ranks plus a uniform mask of their ring: safe to open.
   const order = yield* maskAndOpen(party, yield* rankRows(party, members, rankBits(length), comparison));
   const first = entryAt(entriesAtRanks(party, order, members, 1, pool.opened.width), 0);

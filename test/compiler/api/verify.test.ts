@@ -77,6 +77,11 @@ test("float64 itself is compared with ONNX Runtime on the model's file: another 
   );
 });
 
+test("with --head token the likeliest index is compared, and not the logits", async () => {
+  const { verified } = await compile({ ...options, head: "token" });
+  expect(verified).toMatchObject([{ output: "logits", secureError: 0, plainError: 0 }]);
+});
+
 test("activations that ONNX Runtime rounds to eight bits explain more than rounding to float32", async () => {
   const folder = join(import.meta.dirname, "../../../fixtures/exporters/genai-llama-int4-prompt");
   const model = join(folder, "model.onnx");

@@ -17,6 +17,7 @@ import {
   type RingTensor,
   type Shape,
   sizeOf,
+  zeros,
 } from "../../../runtime/ring/tensor.ts";
 import { broadcastIndex, shapePairs, shapes, tensorOf } from "./reference.ts";
 
@@ -146,7 +147,7 @@ test("long runs are moved whole", () => {
 });
 
 test("what does not fit is refused", () => {
-  const a = metaTensor([2, 3], 8);
+  const [a, full] = [metaTensor([2, 3], 8), zeros([2, 3], 8)];
   for (const refused of [
     () => reshape(a, [5]),
     () => transpose(a, [0, 0]),
@@ -165,13 +166,23 @@ test("what does not fit is refused", () => {
     () => concat([a, metaTensor([2, 3], 9)], 0),
     () => concat([], 0),
     () => concat([a], 2),
-    () => gather(a, [2], [1], 0),
     () => gather(a, [0, 1], [1], 0),
-    () => gatherFlat(a, Int32Array.of(6), [1]),
-    () => scatterFlat(a, Int32Array.of(0, 1, 2, 3, 4, 9), [9]),
+    () => gather(full, [2], [1], 0),
+    () => gather(full, () => [0, 1], [1], 0),
+    () => gatherFlat(full, Int32Array.of(6), [1]),
+    () => scatterFlat(full, Int32Array.of(0, 1, 2, 3, 4, 9), [9]),
   ]) {
     expect(refused).toThrow(RangeError);
   }
+});
+
+test("positions are laid out only where there are elements", () => {
+  const refuse = (): readonly number[] => {
+    throw new Error("not needed");
+  };
+  expect(gather(metaTensor([2, 3], 8), refuse, [5], 0)).toEqual(metaTensor([5, 3], 8));
+  expect([...gatherFlat(zeros([2, 3], 8), () => [5, -1], [2]).data!]).toEqual([0, 0]);
+  expect(() => gather(zeros([2, 3], 8), refuse, [5], 0)).toThrow("not needed");
 });
 
 test("a meta tensor makes a meta tensor", () => {
