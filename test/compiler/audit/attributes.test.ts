@@ -26,7 +26,7 @@ describe("attributes that program.mir may have", () => {
         expect([attribute, attributeProblems(name, { [attribute]: good })]).toEqual([attribute, []]);
       for (const each of bad) expect([each, attributeProblems(name, { [attribute]: each })]).not.toEqual([each, []]);
     }
-    expect(attributeProblems(name, { weights: [0.25] })).toEqual([`an attribute weights that ${name} does not have`]);
+    expect(attributeProblems(name, { weights: [0.25] })).toEqual([`attributes of ${name} alone, without weights`]);
     expect(attributeProblems(name, { comparison: "dpf", radix: 4 })).toEqual([]);
   });
 });
@@ -65,5 +65,7 @@ test.each(Object.entries(carriers))("%s is refused", (_, [from, to]) => {
 test("a param that nothing takes, and one that comes twice, are refused", () => {
   const param = /\n {2}param [^\n]*/.exec(mir)![0];
   expect(() => parseMir(mir.replace(param, param + param))).toThrow("once before it");
-  expect(() => parseMir(mir.replace(param, `${param}${param.replace(/%\S+ :/, "%unused :")}`))).toThrow("takes %unused");
+  expect(() => parseMir(mir.replace(param, `${param}${param.replace(/%\S+ :/, "%unused :")}`))).toThrow(
+    "takes %unused",
+  );
 });
