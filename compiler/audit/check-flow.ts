@@ -5,6 +5,7 @@ import { compareOwners, comparePublished, compareWithManifest, sourceTensor } fr
 import { compareWithModule } from "./compare-module.ts";
 import { compareParties } from "./compare-parties.ts";
 import { type Finding, type Role, roles } from "./finding.ts";
+import { checkGuardBounds, type GuardedValue, guardedValues } from "./guard-bounds.ts";
 import { parseMir } from "./parse-mir.ts";
 import { type ParsedProgramText, parseProgram } from "./parse-program.ts";
 import { type BuildFiles, checkStrayFiles, checkWeightFile, sha256 } from "./party-files.ts";
@@ -209,7 +210,11 @@ function checkModule(
     ...compareWithModule(program, flow, module, file),
     ...programs.flatMap((each) => checkComments(each.program, module, each.file)),
     ...(manifest
-      ? [...compareOwners(module, manifest, found[0]), ...comparePublished(module, manifest, found[0])]
+      ? [
+          ...compareOwners(module, manifest, found[0]),
+          ...comparePublished(module, manifest, found[0]),
+          ...checkGuardBounds(module, manifest, found[0]),
+        ]
       : []),
   ];
 }

@@ -38,7 +38,12 @@ export interface ParsedManifest {
   readonly decisions?: readonly { readonly value: string; readonly at: string; readonly distance: number | null }[];
   readonly calibration?: { readonly published?: PublishedIntegers };
   /** The one bit that the client learns beside the reveals. */
-  readonly guard?: { readonly value: string };
+  readonly guard?: {
+    readonly value: string;
+    readonly headroom?: number;
+    readonly elements?: number;
+    readonly layers?: readonly string[];
+  };
   /** What the client keeps of its own layers between positions: inputs and outputs of its graphs, in the clear. */
   readonly clear?: {
     readonly places: string;
