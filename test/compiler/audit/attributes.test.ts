@@ -65,5 +65,7 @@ test.each(Object.entries(carriers))("%s is refused", (_, [from, to]) => {
 test("a param that nothing takes, and one that comes twice, are refused", () => {
   const param = /\n {2}param [^\n]*/.exec(mir)![0];
   expect(() => parseMir(mir.replace(param, param + param))).toThrow("once before it");
-  expect(() => parseMir(mir.replace(param, `${param}${param.replace(/%\S+ :/, "%unused :")}`))).toThrow("takes %unused");
+  expect(() => parseMir(mir.replace(param, `${param}${param.replace(/%\S+ :/, "%unused :")}`))).toThrow(
+    "takes %unused",
+  );
 });
