@@ -158,12 +158,12 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
               declared: number,
               published: number,
               differing: object({ count, of: count }),
-              undecided: object({ count, of: count }),
+              undecided: object({ count, of: count, otherwise: count, farthest: number }),
             },
           ),
         ),
         description:
-          "errors of each output against float64 on calibration samples, of the private weights; published: what the manifest declares; undecided: elements that depend on a decision within its distance, which are held to both outcomes",
+          "errors of each output against float64 on calibration samples, of the private weights; published: what the manifest declares; undecided: elements that depend on a decision within its distance, which are held to both outcomes; otherwise: those that differ by one, by up to farthest",
       },
       onnxRuntime: {
         ...object(
