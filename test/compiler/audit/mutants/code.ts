@@ -110,6 +110,16 @@ export const code: readonly Mutant[] = [
     codes: ["MRL0901"],
     of: inAll((text) => text.replace(/\bk_biased\b/g, "local")),
   },
+  {
+    what: "a call of a protocol outside of the list",
+    codes: ["MRL0901"],
+    of: inAll(swap("maskedMul,", "maskedRelu,")),
+  },
+  {
+    what: "more names than calls that run together",
+    codes: ["MRL0901"],
+    of: inAll(swap("const [q_a, k] = yield* parallel(", "const [q_a, k, more] = yield* parallel(")),
+  },
   { what: "a protocol that hides a tool", codes: ["MRL0901"], of: inAll(swap("fourierSilu,", "party,")) },
   {
     what: "a body with another parameter",

@@ -74,6 +74,8 @@ export const promises: readonly Mutant[] = [
     codes: ["MRL0910"],
     of: withBounds([-4, 4]),
   },
+  { what: "a higher bound of an input in the manifest", codes: ["MRL0910"], of: withBounds([-2, 4]) },
+  { what: "a lower bound of an input in the manifest", codes: ["MRL0910"], of: withBounds([-4, 2]) },
   {
     what: "an input without bounds",
     codes: ["MRL0910"],
