@@ -12,6 +12,8 @@ export interface ProgramBounds {
   readonly maxOperators?: number;
   /** Refuse programs of more products and elements for one query. Default: 1e12. */
   readonly maxWork?: number;
+  /** Bytes of memory for queries that take long, all together. Default: half of what the process may use. */
+  readonly maxMemory?: number;
 }
 
 const limitNames = Object.keys(limitSpecs) as (keyof ServiceLimits)[];
@@ -25,6 +27,7 @@ export const programFields: Fields<ProgramBounds> = {
   maxProgramBytes: integer(1),
   maxOperators: integer(1),
   maxWork: integer(1),
+  maxMemory: integer(1),
 };
 
 /** The limits among the options of a service. */
@@ -33,6 +36,7 @@ export const limitsIn = (options: Partial<ServiceLimits>): Partial<ServiceLimits
 
 /** The bounds of a dealer's options, and the defaults of the others. */
 export const programLimitsIn = ({ maxBytes, ...others }: ProgramBounds): ProgramLimits => {
-  const { maxProgramBytes, maxOperators, maxWork } = others;
-  return { ...defaultProgramLimits, ...given({ maxDealtBytes: maxBytes, maxProgramBytes, maxOperators, maxWork }) };
+  const { maxProgramBytes, maxOperators, maxWork, maxMemory } = others;
+  const bounds = { maxDealtBytes: maxBytes, maxProgramBytes, maxOperators, maxWork, maxMemory };
+  return { ...defaultProgramLimits, ...given(bounds) };
 };

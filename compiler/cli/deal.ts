@@ -29,6 +29,10 @@ export const dealCommand: CommandSpec = {
       flags: "--max-work <n>",
       help: "refuse programs of more products and elements for one query (default: 1e12)",
     },
+    {
+      flags: "--max-memory <n>",
+      help: "bytes of memory for queries that take long, all together (default: half of what the process may use)",
+    },
     ...limitOptions,
     ...runningOptions,
     jsonOption,
@@ -50,6 +54,7 @@ async function runDealer(call: Invocation): Promise<CommandResult> {
       maxProgramBytes: readCount(options, "maxProgramBytes"),
       maxOperators: readCount(options, "maxOperators"),
       maxWork: readCount(options, "maxWork"),
+      maxMemory: readCount(options, "maxMemory"),
     }),
     onWarning: (line) => log(line, { event: "warning", level: "warn" }),
     ...given({ health: options.text("health") }),

@@ -4,7 +4,8 @@ import { handshake } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 import { assertTrafficPredicted, meterTraffic } from "../run/index.ts";
 import { type Admission, createAdmission, type Turn } from "./admission.ts";
-import { type DealerJob, type DealtSession, dealerWork } from "./dealer-work.ts";
+import { type DealerJob, type DealtSession, dealerWork, type LongSession } from "./dealer-work.ts";
+import { aroundQueries, createMemoryBudget, type MemoryBudget } from "./memory-budget.ts";
 import { createPairing, type PartyPair } from "./pairing.ts";
 import { receiveProgram } from "./program-frame.ts";
 import { defaultProgramLimits, type ProgramLimits } from "./program-plan.ts";
@@ -33,19 +34,27 @@ interface Dealer {
   readonly limits: ServiceLimits;
   readonly programLimits: ProgramLimits;
   readonly admission: Admission;
-  readonly pool: SessionPool;
+  /** Threads in which no step takes long, and threads for the others. */
+  readonly pools: { readonly short: SessionPool; readonly long: SessionPool };
+  readonly memory: MemoryBudget;
 }
 
 /** Starts the dealer. It pairs the two parties of each session and deals for them; it keeps nothing of a session. */
 export async function startDealer(options: DealerOptions): Promise<Service> {
   const { pairingMs = pairingTimeoutMs } = options;
   const limits = limitsOf(options.limits);
+  const programLimits = programLimitsOf(options);
+  const { workers } = limits;
+  const inline = inlinePool(dealerWork());
+  const poolOf = (isLong: boolean): SessionPool =>
+    workers > 0 ? createSessionPool({ kind: "dealer", isLong }, workers) : inline;
   const dealer: Dealer = {
     options,
     limits,
-    programLimits: programLimitsOf(options),
+    programLimits,
     admission: createAdmission(limits, "dealer"),
-    pool: limits.workers > 0 ? createSessionPool({ kind: "dealer" }, limits.workers) : inlinePool(dealerWork()),
+    pools: { short: poolOf(false), long: poolOf(true) },
+    memory: createMemoryBudget(programLimits.maxMemory),
   };
   const pairing = createPairing({
     timeoutMs: pairingMs,
@@ -80,7 +89,7 @@ export async function startDealer(options: DealerOptions): Promise<Service> {
   });
   return withCleanup(service, async () => {
     pairing.close();
-    await dealer.pool.close();
+    await Promise.all([dealer.pools.short.close(), dealer.pools.long.close()]);
   });
 }
 
@@ -121,7 +130,7 @@ async function serveSession(
 }
 
 async function dealFor(
-  { limits, programLimits, admission, pool }: Dealer,
+  { limits, programLimits, admission, pools, memory }: Dealer,
   pair: PartyPair,
   session: string,
   turn: Turn,
@@ -132,14 +141,22 @@ async function dealFor(
     const [client, server] = [guard.around(pair.client, true), guard.around(pair.server, true)];
     const { agreement, texts } = await receiveProgram(server, programLimits.maxProgramBytes);
     const mine = handshakeFields(agreement, "dealer", session);
-    const dealt = await pool.run<DealtSession>({ texts, limits: programLimits } satisfies DealerJob, {
-      channels: { client, server },
-      onCompute: guard.onCompute,
-      // Each party compares its program's hash with that of the received text: unless all agree, nothing is dealt.
-      ask: async () => {
-        await Promise.all([handshake(server, mine), handshake(client, mine)]);
-      },
-    });
+    const run = <T>(isLong: boolean, atServer: Channel): Promise<T> =>
+      pools[isLong ? "long" : "short"].run<T>({ texts, limits: programLimits, isLong } satisfies DealerJob, {
+        channels: { client, server: atServer },
+        onCompute: guard.onCompute,
+        // Each party compares its program's hash with that of the received text: unless all agree, nothing is dealt.
+        ask: async () => {
+          await Promise.all([handshake(server, mine), handshake(client, mine)]);
+        },
+      });
+    const dealLong = async ({ memory: bytes }: LongSession): Promise<DealtSession> => {
+      const left = Promise.race([pair.client.left, pair.server.left]);
+      const queries = aroundQueries(server, () => guard.whileWaiting(memory.take(bytes, left)));
+      return await run<DealtSession>(true, queries.channel).finally(queries.end);
+    };
+    const first = await run<DealtSession | LongSession>(false, server);
+    const dealt = "memory" in first ? await dealLong(first) : first;
     assertTrafficPredicted(dealt.expected, [], [meterTraffic("dealer", [pair.client, pair.server])]);
     return dealt;
   } finally {

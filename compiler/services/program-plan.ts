@@ -2,11 +2,12 @@ import { type Module, type Op, opsOf, typeOf } from "../../ir/module.ts";
 import { verify } from "../../ir/verify.ts";
 import { sessionError } from "../../runtime/core/index.ts";
 import type { Program } from "../../runtime/program/index.ts";
-import { predict } from "../../runtime/session/index.ts";
+import { predict, predictSetup } from "../../runtime/session/index.ts";
 import { programFromPlan } from "../../targets/program/interpret-plan.ts";
 import { planProgram } from "../../targets/program/plan.ts";
 import { sha256 } from "../build/index.ts";
 import { loadMir } from "../run/index.ts";
+import { usualMemoryBudget } from "./memory-budget.ts";
 
 /** What a dealer accepts of a server's program. */
 export interface ProgramLimits {
@@ -18,7 +19,24 @@ export interface ProgramLimits {
   readonly maxOperators: number;
   /** Products and elements of one query: see `workOf`. */
   readonly maxWork: number;
+  /** Bytes of memory for the queries of long sessions at the same time: see `PlanCost`. */
+  readonly maxMemory: number;
+  /** Bytes of correlations for one query of a short program. */
+  readonly maxShortBytes: number;
 }
+
+/** What a query of the planned programs takes, by their shapes alone. */
+export interface PlanCost {
+  /** Bytes that the dealer has in memory while it deals. */
+  readonly memory: number;
+  /** Whether one step of it may take longer than others should wait. */
+  readonly isLong: boolean;
+}
+
+/** Measured: dealing has up to six times in memory what it sends. */
+const memoryPerDealtByte = 6;
+/** A core multiplies about so much in half a second. */
+const shortWork = 5e8;
 
 /** By default 4 GB of correlations; texts and operators of a model of hundreds of layers; some minutes of arithmetic. */
 export const defaultProgramLimits: ProgramLimits = {
@@ -26,6 +44,9 @@ export const defaultProgramLimits: ProgramLimits = {
   maxProgramBytes: 16 * 2 ** 20,
   maxOperators: 100_000,
   maxWork: 1e12,
+  maxMemory: usualMemoryBudget(),
+  // A core deals about so much in half a second.
+  maxShortBytes: 2 ** 23,
 };
 
 /** The texts of a server's modules: the prefill program, then the others. */
@@ -62,14 +83,14 @@ function workOf(module: Module, op: Op): number {
   return elements + (products[op.name]?.(result, shapes) ?? 0);
 }
 
-/** @throws SessionError programTooCostly where the module is beyond the limits, before anything is planned */
-function refuseBeyond(modules: readonly Module[], { maxOperators, maxWork }: ProgramLimits): void {
+/** The work of the largest one. @throws SessionError programTooCostly where a module is beyond the limits, before anything is planned */
+function refuseBeyond(modules: readonly Module[], { maxOperators, maxWork }: ProgramLimits): number {
   const operators = modules.reduce((sum, module) => sum + opsOf(module).length, 0);
   refuseMore(operators, maxOperators, "operators", "--max-operators");
-  for (const module of modules) {
-    const work = opsOf(module).reduce((sum, op) => sum + workOf(module, op), 0);
-    refuseMore(work, maxWork, "products and elements for a query", "--max-work");
-  }
+  const works = modules.map((module) => opsOf(module).reduce((sum, op) => sum + workOf(module, op), 0));
+  const most = Math.max(...works);
+  refuseMore(most, maxWork, "products and elements for a query", "--max-work");
+  return most;
 }
 
 /** @throws SessionError programTooCostly */
@@ -99,22 +120,31 @@ async function orMalformed<T>(work: () => T | Promise<T>): Promise<T> {
  * it with its own protocols.
  * @throws SessionError malformed for a text that is not a scheduled module, programTooCostly beyond the limits
  */
-export async function planPrograms(
+export const planPrograms = async (texts: ProgramTexts, limits: ProgramLimits): Promise<PlannedPrograms> =>
+  (await planWithCost(texts, limits)).programs;
+
+/** The same, and what a query takes. */
+export async function planWithCost(
   { setting, programs: texts }: ProgramTexts,
   limits: ProgramLimits,
-): Promise<PlannedPrograms> {
+): Promise<{ readonly programs: PlannedPrograms; readonly cost: PlanCost }> {
   const modules = await orMalformed(() => Promise.all(texts.map((text) => readVerified(text, limits.maxProgramBytes))));
-  refuseBeyond(modules, limits);
+  const work = refuseBeyond(modules, limits);
   const [first, ...others] = modules as [Module, ...Module[]];
   const [firstText, ...otherTexts] = texts as [Uint8Array, ...Uint8Array[]];
-  const planned = await orMalformed((): { readonly programs: PlannedPrograms; readonly dealt: number } => {
-    const further = others.map((module, k) => programFromPlan(planProgram(module, setting), sha256(otherTexts[k]!)));
-    const keeps = Object.keys(further[0]?.cached ?? {});
-    const prefill = programFromPlan(planProgram(first, setting, keeps), sha256(firstText));
-    const programs: PlannedPrograms = [prefill, ...further];
-    const dealt = programs.map((program) => predict(program).offline.bytes["dealer→server"]);
-    return { programs, dealt: Math.max(...dealt) };
-  });
+  const planned = await orMalformed(
+    (): { readonly programs: PlannedPrograms; readonly dealt: number; readonly hidden: number } => {
+      const further = others.map((module, k) => programFromPlan(planProgram(module, setting), sha256(otherTexts[k]!)));
+      const keeps = Object.keys(further[0]?.cached ?? {});
+      const prefill = programFromPlan(planProgram(first, setting, keeps), sha256(firstText));
+      const programs: PlannedPrograms = [prefill, ...further];
+      const dealt = programs.map((program) => predict(program).offline.bytes["dealer→server"]);
+      return { programs, dealt: Math.max(...dealt), hidden: predictSetup(programs).bytes["server→dealer"] };
+    },
+  );
   refuseMore(planned.dealt, limits.maxDealtBytes, "bytes of correlations per query", "--max-bytes");
-  return planned.programs;
+  const { programs, dealt, hidden } = planned;
+  const memory = memoryPerDealtByte * dealt + hidden;
+  refuseMore(memory, limits.maxMemory, "bytes of memory for a query", "--max-memory");
+  return { programs, cost: { memory, isLong: dealt + hidden > limits.maxShortBytes || work > shortWork } };
 }

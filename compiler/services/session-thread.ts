@@ -1,3 +1,4 @@
+import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import type { Role } from "../../runtime/core/index.ts";
 import type { Channel, ExpectedFrame } from "../../runtime/transport/index.ts";
@@ -8,6 +9,8 @@ import type { FromThread, SessionChannels, SessionWork, ToThread, WorkSource } f
 
 /** A sender waits while this much of its frames has not left the process. */
 const sendWindowBytes = 2 ** 22;
+
+const longStepNiceness = 10;
 
 interface PendingCall {
   readonly resolve: (reply: Extract<ToThread, { kind: "reply" }>) => void;
@@ -30,6 +33,8 @@ function load(): Promise<SessionWork> {
   return loading;
 }
 load().catch(() => {});
+// Nobody waits for a long step as for a short one. Linux gives each thread a priority of its own.
+if (source.kind === "dealer" && source.isLong && process.platform === "linux") setPriority(0, longStepNiceness);
 const pending = new Map<number, PendingCall>();
 let calls = 0;
 

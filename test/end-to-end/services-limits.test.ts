@@ -24,6 +24,7 @@ import {
 import type { SessionError } from "../../runtime/core/errors.ts";
 import type { Role } from "../../runtime/core/steps.ts";
 import { handshake } from "../../runtime/session/handshake.ts";
+import { predict } from "../../runtime/session/predict.ts";
 import type { Channel } from "../../runtime/transport/channel.ts";
 import type { Identity } from "../../runtime/transport/node/identity.ts";
 import { connect, listen } from "../../runtime/transport/node/tls.ts";
@@ -150,6 +151,17 @@ test("a query whose online phase outlasts the silence that parties allow is answ
   const { results } = await runSession(client.program, tensors, [shared], slow);
   expect(performance.now() - started).toBeGreaterThan(2 * silenceMs);
   expect(results).toHaveLength(1);
+});
+
+test("long programs share the dealer's memory, and one that exceeds it is refused (MRL0709)", async () => {
+  const { program } = await loadPartyBuild(build, "server");
+  const memory = 6 * predict(program).offline.bytes["dealer→server"];
+  const small = await deploy({ deal: { maxMemory: memory - 1 } });
+  expect(await errorOf(ask(small))).toMatchObject({ peerCode: "MRL0709" });
+  await expect.poll(() => small.lines.join("\n")).toContain("bytes of memory for a query");
+  // Each of them is long here, and there is memory for one at a time.
+  const enough = await deploy({ deal: { maxMemory: 1.5 * memory + 1e4, maxShortBytes: 0 } });
+  await Promise.all([ask(enough), ask(enough)]);
 });
 
 test("clients that agree with the server and never come to the dealer keep no turn from others", async () => {

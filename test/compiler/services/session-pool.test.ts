@@ -27,7 +27,7 @@ class FakeThread extends EventEmitter {
 
 let threads: FakeThread[];
 const poolOf = (most: number) =>
-  createSessionPool({ kind: "dealer" }, most, () => {
+  createSessionPool({ kind: "dealer", isLong: false }, most, () => {
     const thread = new FakeThread();
     threads.push(thread);
     return thread as unknown as Thread;
