@@ -71,13 +71,13 @@ const entriesOf = (operator: string): readonly (readonly [name: string, kind: st
     .split(" ")
     .map((entry) => entry.split(":") as [string, string]);
 
-/** What is wrong with the attributes of an operator; empty for one that the compiler could have written. */
+/** What was expected where attributes are wrong; empty for those that the compiler could have written. */
 export function attributeProblems(operator: string, attrs: Readonly<Record<string, Literal>>): readonly string[] {
   const known = new Map(entriesOf(operator));
   return Object.entries(attrs).flatMap(([name, value]) => {
     const kind = known.get(name);
-    if (kind === undefined) return [`an attribute ${name} that ${operator} does not have`];
+    if (kind === undefined) return [`attributes of ${operator} alone, without ${name}`];
     const fits = kinds[kind] ?? ((x: Literal) => typeof x === "string" && kind.split("|").includes(x));
-    return fits(value) ? [] : [`another attribute ${name} than ${operator} has (${kind})`];
+    return fits(value) ? [] : [`attribute ${name} of ${operator} as ${kind}`];
   });
 }

@@ -1,7 +1,7 @@
-import { checkRounding } from "./carries.ts";
 import { checkChunks } from "./check-chunks.ts";
 import { checkComments } from "./check-comments.ts";
 import { checkGuard } from "./check-guard.ts";
+import { checkRounding } from "./check-rounding.ts";
 import { checkClientModels } from "./client-models.ts";
 import { compareOwners, comparePublished, compareWithManifest } from "./compare-manifest.ts";
 import { compareWithModule } from "./compare-module.ts";

@@ -1,4 +1,4 @@
-import { presetOf } from "./carries.ts";
+import { presetOf } from "./check-rounding.ts";
 import { sourceTensor } from "./compare-manifest.ts";
 import type { Finding, Role } from "./finding.ts";
 import { type GuardedValue, guardedValues } from "./guard-bounds.ts";

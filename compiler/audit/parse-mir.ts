@@ -127,7 +127,10 @@ function readType(reader: TokenReader): ParsedType {
   reader.expect("[");
   const shape = reader.list("]", () => reader.number());
   const type = { label, sharing: isSharing ? word : "", element, shape };
-  if (!reader.accepts("in")) return type;
+  if (!reader.accepts("in")) {
+    if (label === "shared" && element.startsWith("fx")) reader.fail("bounds of a shared value");
+    return type;
+  }
   reader.expect("[");
   const [lo, hi] = reader.list("]", () => readNumber(reader)) as [number, number];
   return { ...type, range: [lo, hi] };
@@ -157,7 +160,7 @@ function readOp(reader: TokenReader): ParsedOp {
   const tuning = readAttrs(reader);
   const origin = reader.accepts("at") ? reader.string() : "";
   const all = { ...attrs, ...tuning };
-  for (const problem of attributeProblems(operator, all)) reader.fail(`no ${problem} before it`);
+  for (const problem of attributeProblems(operator, all)) reader.fail(`${problem}, before it`);
   return {
     result,
     operator,

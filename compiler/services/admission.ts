@@ -3,8 +3,8 @@ import type { ServiceLimits } from "./service-limits.ts";
 
 /** A session that was admitted: it computes, or it waits for its peer and lets others compute. */
 export interface Turn {
-  /** The session waits for its peer: the next one may compute. */
-  readonly yieldTurn: () => void;
+  /** The session waits for another party: the next one may compute. `makesRoom`: after a while it may be ended for it. */
+  readonly yieldTurn: (makesRoom: boolean) => void;
   /** Waits until it may compute again. Sessions that came first go first. */
   readonly resume: () => Promise<void>;
   /** The session is over. */
@@ -115,10 +115,10 @@ export function createAdmission(limits: ServiceLimits, self: Role): Admission {
       await turn(session);
       if (session.over) throw sessionError("peerLeft", { peer: "peer", where: "while its session waited" });
       return {
-        yieldTurn: () => {
+        yieldTurn: (makesRoom) => {
           if (session.over) return;
           stop(session);
-          session.silentSinceMs ??= performance.now();
+          if (makesRoom) session.silentSinceMs ??= performance.now();
           next();
         },
         resume: () => turn(session),

@@ -30,7 +30,10 @@ export async function startHealth(
     // The process answers: whoever gets no answer restarts it.
     "/healthz": () => plain(200, "ok"),
     // It takes new sessions: whoever balances load sends none to a service that is not ready.
-    "/readyz": () => (status().isStopping ? plain(503, "stopping") : plain(200, "ready")),
+    "/readyz": () => {
+      const { isStopping, obstacle } = status();
+      return isStopping || obstacle ? plain(503, isStopping ? "stopping" : obstacle!) : plain(200, "ready");
+    },
     "/metrics": async () => ({ code: 200, type: metrics.contentType, body: await metrics.text() }),
   };
   const send = (response: ServerResponse, { code, type, body }: Answer): void => {

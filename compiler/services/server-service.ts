@@ -15,7 +15,7 @@ import {
 import type { TypedTensor } from "../tensors/index.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { sendProgram } from "./program-frame.ts";
-import { type ServedSession, type ServerQuestion, workOf } from "./server-work.ts";
+import { changeOf, type ServedSession, type ServerQuestion, workOf } from "./server-work.ts";
 import {
   type Arrival,
   type Endpoint,
@@ -94,7 +94,8 @@ export async function startServer(options: ServerOptions): Promise<Service> {
   if (options.inputs?.constant) await executor.prepare(options.inputs.constant);
   const limits = limitsOf(options.limits);
   const admission = createAdmission(limits, "server");
-  const source = { kind: "server", dir, ...(adapter !== undefined && { adapter }) } as const;
+  const { manifestHash } = part;
+  const source = { kind: "server", dir, manifestHash, ...(adapter !== undefined && { adapter }) } as const;
   const pool = limits.workers > 0 ? createSessionPool(source, limits.workers) : inlinePool(workOf(part));
   let { identity } = options;
   const server: Server = { part, executor, limits, admission, pool, options, identity: () => identity };
@@ -103,6 +104,7 @@ export async function startServer(options: ServerOptions): Promise<Service> {
     purpose: connectionPurposes.online,
     onSession: (arrival) => serveClient(server, arrival),
     counts: admission.counts,
+    obstacle: () => changeOf(part),
   });
   const cleanup = async (): Promise<void> => {
     await pool.close();
@@ -137,7 +139,8 @@ async function serveClient(server: Server, arrival: Arrival): Promise<void> {
         guard = guardSession(limits, admission, turn, drop);
       },
     });
-    const dealer = await reachDealer(server, client, session, mine);
+    // Who agrees here and never comes to the dealer, or waits for its turn there, keeps nobody from computing.
+    const dealer = await guard!.whileWaiting(reachDealer(server, client, session, mine));
     links.push(dealer);
     const { queries, rounds, expected } = await server.pool.run<ServedSession>(undefined, {
       channels: { client: guard!.around(client, true), dealer: guard!.around(dealer, false) },

@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { sessionError } from "../../runtime/core/index.ts";
 import {
   openServer,
   type QueryPosition,
@@ -6,7 +9,7 @@ import {
   type ServerQuery,
   sessionPrograms,
 } from "../../runtime/session/index.ts";
-import { loadPartyBuild, type PartyBuild, sessionOptions } from "../build/index.ts";
+import { loadPartyBuild, type PartyBuild, sessionOptions, sha256 } from "../build/index.ts";
 import { expectedTraffic, setupRounds, type TrafficTotal } from "../run/index.ts";
 import type { SessionWork, WorkSource } from "./session-work.ts";
 
@@ -22,9 +25,31 @@ export interface ServedSession {
   readonly expected: TrafficTotal;
 }
 
-/** Loads the server's part of a build once, for all sessions of this thread. */
-export const serverWork = async ({ dir, adapter }: Extract<WorkSource, { kind: "server" }>): Promise<SessionWork> =>
-  workOf(await loadPartyBuild(dir, "server", adapter));
+/**
+ * Loads the server's part of a build once, for all sessions of this thread. The handshakes spoke of the build that the
+ * service loaded at its start, so nothing else runs: the manifest has the digests of all files.
+ * @throws SessionError buildChanged
+ */
+export async function serverWork(source: Extract<WorkSource, { kind: "server" }>): Promise<SessionWork> {
+  const changed = (reason: string): never => {
+    throw sessionError("buildChanged", { peer: "server", reason });
+  };
+  const part = await loadPartyBuild(source.dir, "server", source.adapter).catch((error: unknown) =>
+    changed(error instanceof Error ? error.message.split("\n")[0]! : String(error)),
+  );
+  return part.manifestHash === source.manifestHash ? workOf(part) : changed(otherBuild);
+}
+
+const otherBuild = "its folder has another build now";
+
+/** Why a thread that starts now could not serve the build that was loaded, as far as its manifest says. */
+export function changeOf({ dir, manifestHash }: PartyBuild): string | undefined {
+  try {
+    return sha256(readFileSync(join(dir, "manifest.json"))) === manifestHash ? undefined : otherBuild;
+  } catch {
+    return "its folder has no build now";
+  }
+}
 
 /** Serves the queries of one session, after the handshakes. */
 export const workOf =

@@ -27,6 +27,8 @@ export interface ServiceStatus {
   readonly waiting: number;
   /** It takes no new sessions. */
   readonly isStopping: boolean;
+  /** Why sessions that begin now may fail, in a few words for the operator. */
+  readonly obstacle?: string | undefined;
 }
 
 export interface Service extends Endpoint {
@@ -109,7 +111,8 @@ export interface SessionHost {
   readonly accepts: readonly Role[];
   readonly purpose: Hello["purpose"];
   readonly onSession: (arrival: Arrival) => Promise<void>;
-  readonly counts: () => Omit<ServiceStatus, "isStopping">;
+  readonly counts: () => Pick<ServiceStatus, "computing" | "waiting">;
+  readonly obstacle?: () => string | undefined;
   /** While it stops: whether a connection belongs to a session that has begun. */
   readonly isExpected?: (channel: Channel, session: string) => boolean;
 }
@@ -118,7 +121,7 @@ export interface SessionHost {
 export async function startService(
   options: ServiceOptions,
   { maxPerAddress, maxSessions, maxWaiting }: ServiceLimits,
-  { accepts, purpose, onSession, counts, isExpected = () => false }: SessionHost,
+  { accepts, purpose, onSession, counts, obstacle, isExpected = () => false }: SessionHost,
 ): Promise<Service> {
   const { role } = options.identity;
   const open = new Map<Channel, string>();
@@ -194,7 +197,7 @@ export async function startService(
     await listener.close();
     await end([...open.keys()]);
   };
-  const status = (): ServiceStatus => ({ ...counts(), isStopping });
+  const status = (): ServiceStatus => ({ ...counts(), isStopping, obstacle: obstacle?.() });
   return {
     host: listener.host,
     port: listener.port,

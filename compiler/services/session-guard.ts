@@ -8,8 +8,13 @@ const yieldAfterMs = 250;
 
 /** Watches one session: its time, its bytes, its computing, and whose turn it is. */
 export interface SessionGuard {
-  /** The channel of a party whose silence costs the session its turn, or only its bytes are counted. */
-  readonly around: (channel: Channel, yields: boolean) => Channel;
+  /**
+   * Counts the bytes of a channel. Each wait on it gives the turn to others. `makesRoom`: whoever is silent there for
+   * long also makes room for new sessions.
+   */
+  readonly around: (channel: Channel, makesRoom: boolean) => Channel;
+  /** Any other wait for another party: it gives the turn to others as well. */
+  readonly whileWaiting: <T>(work: Promise<T>) => Promise<T>;
   readonly onCompute: (ms: number) => void;
   /** The session is over: no timer is left. */
   readonly end: () => void;
@@ -26,6 +31,7 @@ export function guardSession(
   const watched: Channel[] = [];
   let computedMs = 0;
   let yielded = false;
+  let resuming: Promise<void> | undefined;
   const total = setTimeout(
     () => over(`${maxSessionSeconds} s`, "--max-session-seconds"),
     Math.min(2 ** 31 - 1, maxSessionSeconds * 1000),
@@ -38,21 +44,28 @@ export function guardSession(
     );
     if (bytes > maxSessionBytes) over(`${maxSessionBytes} bytes`, "--max-session-bytes");
   };
-  /** While it waits for its peer, others compute. */
-  const orYield = async (work: Promise<Uint8Array>): Promise<Uint8Array> => {
+  /** Two waits of one session come back together: a turn is asked for once. */
+  const resume = async (): Promise<void> => {
+    resuming ??= turn.resume().finally(() => {
+      yielded = false;
+      resuming = undefined;
+    });
+    await resuming;
+  };
+  /** While it waits for another party, others compute. */
+  const orYield = async <T>(work: Promise<T>, makesRoom: boolean): Promise<T> => {
     const look = (): void => {
       if (yielded || !isContended()) return;
       yielded = true;
-      turn.yieldTurn();
+      turn.yieldTurn(makesRoom);
     };
     const timer = setInterval(look, yieldAfterMs);
-    const frame = await work.finally(() => clearInterval(timer));
-    if (yielded) await turn.resume();
-    yielded = false;
-    return frame;
+    const result = await work.finally(() => clearInterval(timer));
+    if (yielded) await resume();
+    return result;
   };
   return {
-    around: (channel, yields) => {
+    around: (channel, makesRoom) => {
       watched.push(channel);
       return {
         peer: channel.peer,
@@ -64,18 +77,18 @@ export function guardSession(
           return channel.received;
         },
         send: async (frame, kind) => {
-          await channel.send(frame, kind);
+          await orYield(channel.send(frame, kind), false);
           countBytes();
         },
         receive: async (expected) => {
-          const work = channel.receive(expected);
-          const frame = await (yields ? orYield(work) : work);
+          const frame = await orYield(channel.receive(expected), makesRoom);
           countBytes();
           return frame;
         },
         close: (reason) => channel.close(reason),
       };
     },
+    whileWaiting: (work) => orYield(work, false),
     onCompute: (ms) => {
       computedMs += ms;
       if (computedMs > maxSessionCompute * 1000) over(`${maxSessionCompute} s of computing`, "--max-session-compute");

@@ -20,9 +20,16 @@ type CallMessage =
   | { readonly kind: "ask"; readonly question: unknown };
 
 const source = workerData as WorkSource;
-const loading: Promise<SessionWork> = source.kind === "server" ? serverWork(source) : Promise.resolve(dealerWork());
-// The first session reports why its work cannot be loaded.
-loading.catch(() => {});
+let loading: Promise<SessionWork> | undefined;
+/** A session reports why its work cannot be loaded; the next one tries again. */
+function load(): Promise<SessionWork> {
+  loading ??= (source.kind === "server" ? serverWork(source) : Promise.resolve(dealerWork())).catch((error) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+load().catch(() => {});
 const pending = new Map<number, PendingCall>();
 let calls = 0;
 
@@ -62,7 +69,7 @@ function remoteLink(session: number, link: Role, call: Call): Channel {
 async function begin({ session, job, links }: Extract<ToThread, { kind: "begin" }>): Promise<void> {
   const call: Call = (message) => callHost(session, message);
   try {
-    const work = await loading;
+    const work = await load();
     const channels = Object.fromEntries(links.map((link) => [link, remoteLink(session, link, call)]));
     const result = await work(job, channels as SessionChannels, async (question) => {
       const { answer } = await call({ kind: "ask", question });

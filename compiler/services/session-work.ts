@@ -13,7 +13,7 @@ export type SessionWork = (job: unknown, channels: SessionChannels, ask: Ask) =>
 
 /** With what a thread starts. */
 export type WorkSource =
-  | { readonly kind: "server"; readonly dir: string; readonly adapter?: string }
+  | { readonly kind: "server"; readonly dir: string; readonly adapter?: string; readonly manifestHash: string }
   | { readonly kind: "dealer" };
 
 interface OfSession {

@@ -159,6 +159,11 @@ const causes = {
     says: "the session exceeds a limit of this service: {what}",
     help: "ask less in one session, or raise the limit: {option}",
   },
+  buildChanged: {
+    code: "MRL0744",
+    says: "the {peer} cannot load its build as it was when it started: {reason}",
+    help: "the folder of the running {peer} has changed: restart the {peer}, and give each build a folder of its own",
+  },
 } as const satisfies Record<string, { code: string; says: string; help: string }>;
 
 export type SessionCause = keyof typeof causes;

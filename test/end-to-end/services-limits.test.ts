@@ -152,6 +152,21 @@ test("a query whose online phase outlasts the silence that parties allow is answ
   expect(results).toHaveLength(1);
 });
 
+test("clients that agree with the server and never come to the dealer keep no turn from others", async () => {
+  const deployed = await deploy({ serve: { limits: { maxSessions: 1 } } });
+  const { host, port } = deployed.server;
+  const session = newSessionId();
+  const absent = await connect({
+    ...{ host, port, identity: identities.client, expect: "server" },
+    ...{ purpose: connectionPurposes.online, session },
+  });
+  await handshake(absent, handshakeFields(agreementOf(client), "client", session));
+  const started = performance.now();
+  await ask(deployed);
+  expect(performance.now() - started).toBeLessThan(10_000);
+  await absent.close();
+});
+
 test("a client that waits at the dealer learns at once that the server has left", async () => {
   const { dealer, server } = await deploy();
   // A server that agrees, and is then gone before it reaches the dealer.

@@ -11,9 +11,12 @@ import { readIdentity } from "../../compiler/keys/read-identity.ts";
 import { checkInputs, readInputFiles } from "../../compiler/run/input-files.ts";
 import { openLocal } from "../../compiler/run/local-session.ts";
 import { type DealerOptions, startDealer } from "../../compiler/services/dealer-service.ts";
+import { startHealth } from "../../compiler/services/health.ts";
+import type { Metrics } from "../../compiler/services/metrics.ts";
 import { sendProgram } from "../../compiler/services/program-frame.ts";
 import { openRemoteSession, queryServer } from "../../compiler/services/remote-session.ts";
 import { startServer } from "../../compiler/services/server-service.ts";
+import { serverWork } from "../../compiler/services/server-work.ts";
 import type { Endpoint, Service } from "../../compiler/services/service.ts";
 import { connectionPurposes, handshakeFields, newSessionId } from "../../compiler/services/session-agreement.ts";
 import type { SessionError } from "../../runtime/core/errors.ts";
@@ -256,6 +259,31 @@ test("a party whose peer does not come is disconnected", async () => {
   });
   expect(await causeOf(alone.receive({ exactBytes: 32 }))).toBe("peerAborted");
   await logged(log, "the server did not come");
+});
+
+test("a server whose folder changes under it is not ready, and its threads load no other build (MRL0744)", async () => {
+  const dir = join(files.model, "../running");
+  cpSync(join(build, "server"), dir, { recursive: true });
+  const { manifestHash } = await loadPartyBuild(build, "server");
+  const { dealer } = await deploy();
+  const server = await startServer({ dir, listen: anywhere, dealer, identity: identities.server, log: () => {} });
+  running.push(server);
+  const health = await startHealth(anywhere, server.status, { contentType: "", text: async () => "" } as Metrics);
+  const ready = async () => (await fetch(`http://${health.host}:${health.port}/readyz`)).status;
+  const load = (from: string) => serverWork({ kind: "server", dir: from, manifestHash });
+  await load(dir);
+  expect(await ready()).toBe(200);
+  const other = join(otherBuild, "server");
+  await expect(load(other)).rejects.toMatchObject({
+    code: "MRL0744",
+    message: expect.stringContaining("another build"),
+  });
+  cpSync(other, dir, { recursive: true });
+  expect(await ready()).toBe(503);
+  rmSync(dir, { recursive: true });
+  expect(await ready()).toBe(503);
+  await expect(load(dir)).rejects.toMatchObject({ code: "MRL0744" });
+  await health.close();
 });
 
 test("a connection without a session id is refused", async () => {

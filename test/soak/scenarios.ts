@@ -1,3 +1,4 @@
+import { limitSpecs } from "../../compiler/services/service-limits.ts";
 import { badPeers } from "./bad-peers.ts";
 import { failuresText, type HonestClient, honestClient, type Outcome, quantile, usualHungSeconds } from "./clients.ts";
 import { type Deployment, deploy, forget, type Prepared, prepare, prepareDate, watchResources } from "./deployment.ts";
@@ -84,9 +85,11 @@ async function besideBadPeers({ size, tiny, client, at }: Setup): Promise<Row> {
   };
   const alone = await series();
   const bad = await badPeers(tiny, at);
+  // At each of the three steps, more fall silent than the services have turns.
+  const silent = 3 * (limitSpecs.maxSessions.fallback + 4);
   bad.unauthenticated(70);
   await bad.zombies(64);
-  await bad.silent(32);
+  await bad.silent(silent);
   await bad.trickling(8);
   const beside = await series();
   bad.stop();
@@ -98,7 +101,7 @@ async function besideBadPeers({ size, tiny, client, at }: Setup): Promise<Row> {
     );
   const all = beside.every(({ end }) => end === "right");
   return row(
-    "70 unauthenticated, 64 zombies, 32 silent, 8 trickling",
+    `70 unauthenticated, 64 zombies, ${silent} silent, 8 trickling`,
     beside,
     `worst delay ${ms(worst)}`,
     all && worst < size.mostDelayMs,

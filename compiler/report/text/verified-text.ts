@@ -1,5 +1,6 @@
 import type { Manifest } from "../../build/index.ts";
 import {
+  comparesNothing,
   declaresNothing,
   type ImportDifference,
   nearnessOf,
@@ -15,9 +16,11 @@ export function verifiedText(verified: readonly VerifiedOutput[] | undefined, on
   const short = (x: number | undefined): string => (x === undefined ? "" : x.toPrecision(2));
   const rows = verified.map(({ output, largest, differing, ...errors }) => [
     ...[output, short(largest)],
-    ...(differing
-      ? [`${differing.count} of ${differing.of} differ`, "", ""]
-      : [short(errors.secureError), short(errors.relativeError), short(errors.plainError)]),
+    ...(comparesNothing({ output, largest, ...errors })
+      ? ["none compared", "", ""]
+      : differing
+        ? [`${differing.count} of ${differing.of} differ`, "", ""]
+        : [short(errors.secureError), short(errors.relativeError), short(errors.plainError)]),
     ...[short(errors.declared), short(compared.find((each) => each.output === output)?.difference)],
   ]);
   const titles = ["largest value", "secure error", "relative", "plain error", "declared", "ONNX Runtime's error"];
@@ -49,7 +52,7 @@ function warningsOf({ output, largest, relativeError = 0, declared = 0, ...more 
   return [
     ...(more.undecided
       ? [
-          `${more.undecided.count} of ${more.undecided.of} elements of ${output} depend on a decision that may go either way (docs/precision.md)`,
+          `${more.undecided.count} of ${more.undecided.of} elements of ${output} depend on a decision that may go either way (docs/precision.md); ${otherwiseText(more.undecided)}`,
         ]
       : []),
     ...(coarse
@@ -62,6 +65,11 @@ function warningsOf({ output, largest, relativeError = 0, declared = 0, ...more 
       : []),
   ];
 }
+
+const otherwiseText = ({ otherwise, farthest }: NonNullable<VerifiedOutput["undecided"]>): string =>
+  otherwise === 0
+    ? "on the calibration inputs none of them differs from float64"
+    : `${otherwise} of them did, by up to ${farthest.toPrecision(2)}: --quality precise, or features near 1, leave fewer`;
 
 /** What is how near to what, where a decision may go either way. */
 const nearness: Readonly<Record<string, string>> = {

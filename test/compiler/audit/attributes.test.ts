@@ -26,7 +26,7 @@ describe("attributes that program.mir may have", () => {
         expect([attribute, attributeProblems(name, { [attribute]: good })]).toEqual([attribute, []]);
       for (const each of bad) expect([each, attributeProblems(name, { [attribute]: each })]).not.toEqual([each, []]);
     }
-    expect(attributeProblems(name, { weights: [0.25] })).toEqual([`an attribute weights that ${name} does not have`]);
+    expect(attributeProblems(name, { weights: [0.25] })).toEqual([`attributes of ${name} alone, without weights`]);
     expect(attributeProblems(name, { comparison: "dpf", radix: 4 })).toEqual([]);
   });
 });

@@ -106,7 +106,7 @@ test.each<readonly [string, BuildFiles, string]>([
     withManifest(files, (manifest) => ({ ...manifest, guard: { ...(manifest.guard as object), layers: ["other"] } })),
     "MRL0916",
   ],
-  ["a value without a declared range", withoutRange(), "MRL0916"],
+  ["a value without a declared range", withoutRange(), "MRL0901"],
   ["a function of the output", edited(at("guard.count", spying), spied), "MRL0916"],
   ["the bit, to the server", edited(at("guard", (op) => [{ ...op, attrs: { to: "server" } }])), "MRL0916"],
   ["the bit of a build that promises none", withManifest(files, ({ guard: _, ...rest }) => rest), "MRL0910"],

@@ -47,7 +47,7 @@ test("a session that waits for its peer lets the next one compute, and comes bef
   const admission = createAdmission(limitsOf({ maxSessions: 1 }), "server");
   const first = await enter(admission);
   const second = enter(admission);
-  first.yieldTurn();
+  first.yieldTurn(true);
   const turn = await second;
   const third = enter(admission);
   const resumed = first.resume();
@@ -88,7 +88,7 @@ test("where all room is taken, the session that is silent for longest makes room
   const admission = createAdmission(limitsOf({ maxSessions: 1, maxWaiting: 1 }), "server");
   const reasons: SessionError[] = [];
   const silent = await enter(admission, { drop: (reason) => reasons.push(reason) });
-  silent.yieldTurn();
+  silent.yieldTurn(true);
   const second = await enter(admission);
   expect((await refusal(enter(admission))).reason).toBe("busy");
   vi.advanceTimersByTime(10_000);

@@ -8,14 +8,18 @@ const limits = limitsOf({ maxSessionBytes: 100, maxSessionSeconds: 10, maxSessio
 let reasons: string[];
 let turns: string[];
 let isContended: boolean;
+let resumed: Promise<void>;
 let guard: SessionGuard;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "setInterval", "clearTimeout", "clearInterval"] });
-  [reasons, turns, isContended] = [[], [], false];
+  [reasons, turns, isContended, resumed] = [[], [], false, Promise.resolve()];
   const turn: Turn = {
-    yieldTurn: () => turns.push("yield"),
-    resume: async () => void turns.push("resume"),
+    yieldTurn: (makesRoom) => turns.push(makesRoom ? "yield, makes room" : "yield"),
+    resume: async () => {
+      turns.push("resume");
+      await resumed;
+    },
     leave: () => turns.push("leave"),
   };
   guard = guardSession(limits, { isContended: () => isContended }, turn, ({ code, message }) =>
@@ -43,8 +47,42 @@ test("a session that waits for its peer gives its turn to others that want it, a
   expect(turns).toEqual([]);
   isContended = true;
   vi.advanceTimersByTime(1_000);
-  expect(turns).toEqual(["yield"]);
+  expect(turns).toEqual(["yield, makes room"]);
   await b.send(Uint8Array.of(7));
   expect(await receiving).toEqual(Uint8Array.of(7));
-  expect(turns).toEqual(["yield", "resume"]);
+  expect(turns).toEqual(["yield, makes room", "resume"]);
+});
+
+test("every wait for another party gives the turn away: one that takes no frames, and one that has to be reached", async () => {
+  isContended = true;
+  const [a] = memoryPair("client", "server");
+  let taken = (): void => {};
+  const slow = { ...a, send: () => new Promise<void>((resolve) => (taken = resolve)) };
+  const sending = guard.around(slow, true).send(Uint8Array.of(1));
+  vi.advanceTimersByTime(1_000);
+  expect(turns).toEqual(["yield"]);
+  taken();
+  await sending;
+  let reached = (): void => {};
+  const reaching = guard.whileWaiting(new Promise<void>((resolve) => (reached = resolve)));
+  vi.advanceTimersByTime(1_000);
+  reached();
+  await reaching;
+  expect(turns).toEqual(["yield", "resume", "yield", "resume"]);
+});
+
+test("two waits of one session that end together ask for its turn once", async () => {
+  isContended = true;
+  let back = (): void => {};
+  resumed = new Promise((resolve) => (back = resolve));
+  const [a, b] = memoryPair("client", "dealer");
+  const [c, d] = memoryPair("server", "dealer");
+  const both = [a, c].map((channel) => guard.around(channel, true).receive({ exactBytes: 1 }));
+  vi.advanceTimersByTime(1_000);
+  await b.send(Uint8Array.of(1));
+  await d.send(Uint8Array.of(2));
+  await new Promise((next) => setImmediate(next));
+  expect(turns).toEqual(["yield, makes room", "resume"]);
+  back();
+  await Promise.all(both);
 });
