@@ -105,6 +105,23 @@ test("verification counts an element whose decision may go either way, and takes
 
 const edge = Array.from({ length: 4 }, () => 0.5 + 2 ** -14);
 
+test("the ends of what can be published are said in words: no bound, and no error at all", () => {
+  const [one] = compilation.manifest.decisions!;
+  const [error] = compilation.manifest.errors!;
+  const says = (distance: number): string =>
+    manifestText({
+      ...compilation.manifest,
+      decisions: [{ ...one!, distance }],
+      errors: [{ ...error!, declared: 2 ** 63 }],
+    });
+  expect(says(2 ** -64)).not.toContain("decision /Greater");
+  expect(says(2 ** 63)).toContain(
+    "decision /Greater (compare): any number, since errors leave the rings, may go either way",
+  );
+  expect(says(2 ** 63)).toMatch(/declared error of [yz]: none: errors may carry a value out of its ring \(/);
+  expect(says(2 ** 63)).not.toContain("9223372036854776000");
+});
+
 test("where all elements depend on a decision, no error was measured: zero is not printed", async () => {
   const { verified: found } = await verified(() => new Float64Array(4).fill(7), edge);
   expect(found[0]).toMatchObject({ output: "y", undecided: { count: 4, of: 4, otherwise: 0, farthest: 0 } });
