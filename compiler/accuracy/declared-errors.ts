@@ -113,7 +113,7 @@ export function publishedErrors(
   const reals = revealed.filter((id) => typeOf(module, id).element.kind === "f32");
   try {
     for (const [at, run] of inputs.slice(0, fewRuns).entries()) {
-      const { bounds, distances } = measureErrors(module, weights, run, { magnitudes: "bounds" });
+      const { bounds, distances } = measureErrors(module, weights, run, { magnitudes: "bounds", weightsAre: "own" });
       for (const [id, bound] of bounds) raise(id, bound);
       for (const [id, distance] of distances) raise(id, distance, near);
       const undecided = undecidedElements(module, weights, run, distances);

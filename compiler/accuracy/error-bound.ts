@@ -47,6 +47,11 @@ export interface ErrorBoundOptions {
    * allow, for a bound on runs with other weights and inputs.
    */
   readonly magnitudes?: "run" | "bounds";
+  /**
+   * Whether the private weights are those of the queries. What their scales hold exactly then has no error, as the 0 and 1
+   * that select the features of trees; stand-ins tell nothing of the weights that they stand for. Default: stand-ins.
+   */
+  readonly weightsAre?: "own" | "stand-ins";
 }
 
 /** The same bound for each output. */
@@ -64,11 +69,11 @@ export function measureErrors(
   module: Module,
   weights: WeightStore,
   inputs: ReadonlyMap<ValueId, Tensor>,
-  { rounding = "on", magnitudes = "run" }: ErrorBoundOptions = {},
+  { rounding = "on", magnitudes = "run", weightsAre = "stand-ins" }: ErrorBoundOptions = {},
 ): MeasuredErrors {
   const lowEnds = createLowEnds(module);
   const decisions = holdDecisions(module);
-  const isExact = exactParams(module, weights);
+  const isExact = exactParams(module, weights, weightsAre);
   const exact = interpret(module, weights, inputs, {
     observe: (id, _, raw) => {
       lowEnds.keep(id, raw);
@@ -133,9 +138,9 @@ function roundingNoise({ element, shape }: TensorType): Perturbation | undefined
 
 /**
  * Params that rounding does not move: scalars that multiply, which have a scale that makes them exact or nearly exact,
- * tables with few fractional bits, and public numbers that their scale holds.
+ * tables with few fractional bits, and known numbers that their scale holds.
  */
-function exactParams(module: Module, weights: WeightStore): (id: ValueId) => boolean {
+function exactParams(module: Module, weights: WeightStore, weightsAre: "own" | "stand-ins"): (id: ValueId) => boolean {
   const users = usersOf(opsOf(module));
   const multiplies = (id: ValueId): boolean => (users.get(id) ?? []).every(({ name }) => opDef(name).linear === "each");
   return (id) => {
@@ -143,7 +148,7 @@ function exactParams(module: Module, weights: WeightStore): (id: ValueId) => boo
     const name = module.params[id];
     if (name === undefined || !isFixed(element)) return false;
     if (element.scale < 8 || (sizeOf(shape) === 1 && multiplies(id))) return true;
-    const data = label === "public" ? weights.get(name)?.data : undefined;
+    const data = label === "public" || weightsAre === "own" ? weights.get(name)?.data : undefined;
     return data?.every((x) => Number.isInteger(x * 2 ** element.scale)) === true;
   };
 }

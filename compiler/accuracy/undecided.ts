@@ -16,13 +16,13 @@ export interface OutputBounds {
 /** Decisions are tried all together and in a few random ways: a combination of them may lead farther. */
 const roomForCombinations = 2;
 
-/** The bounds of each output of a run. */
+/** The bounds of each output of a run with the private weights. */
 export function outputBounds(
   module: Module,
   weights: WeightStore,
   inputs: ReadonlyMap<ValueId, Tensor>,
 ): ReadonlyMap<ValueId, OutputBounds> {
-  const { bounds, distances } = measureErrors(module, weights, inputs);
+  const { bounds, distances } = measureErrors(module, weights, inputs, { weightsAre: "own" });
   const undecided = undecidedElements(module, weights, inputs, distances);
   return new Map([...bounds].map(([id, declared]) => [id, { declared, undecided: undecided.get(id)! }]));
 }

@@ -9,6 +9,7 @@ import { costReport } from "../report/cost/index.ts";
 
 import {
   compareWithOnnx,
+  isDecidedByErrors,
   nearnessOf,
   nearPart,
   type OnnxComparison,
@@ -120,6 +121,8 @@ const problemsOf = (
   remedies: Remedies,
 ): readonly Diagnostic[] =>
   outputs.flatMap((verified) => {
+    const decided = decidedByErrors(verified, manifest, remedies);
+    if (decided.length > 0) return decided;
     if (verified.differing) return otherIntegers(verified, manifest, remedies);
     const far = farFromFloat(verified, manifest, remedies);
     return far.length > 0 ? far : beyondDeclared(verified, manifest, remedies);
@@ -153,30 +156,54 @@ function farFromFloat(
 ): readonly Diagnostic[] {
   if (nearnessOf(verified) !== "useless") return [];
   const { output, secureError, largest } = verified;
-  const reaches = features.map(
-    ({ input, feature, largest: most, least }) =>
-      `feature ${feature} of ${input} reaches ${most.toPrecision(2)}, another ${least.toPrecision(2)}`,
-  );
-  const divided = features.map(
-    ({ input, feature, exponent }) =>
-      `divide feature ${feature} of ${input} by 2^${exponent} and multiply the weights that it meets by 2^${exponent}`,
-  );
-  const scaled =
-    divided.length > 0
-      ? `${divided.slice(0, mostNamed).join(", ")}, which leaves the model as it is`
-      : "scale the features of the model to magnitudes near 1, and train it on those";
   return [
     {
       code: "MRL0508",
       message: `output "${output}": expected an error of at most 1/32 of the largest value on the calibration inputs, found ${secureError.toPrecision(2)} of ${largest.toPrecision(3)}`,
       at: name,
-      because: [
-        "large features or weights whose products cancel leave few bits to the output",
-        ...reaches.slice(0, mostNamed),
-      ],
-      help: [...(features.length > 0 ? [] : finer()), scaled, accepting].join("; "),
+      because: ["large features or weights whose products cancel leave few bits to the output", ...reachesOf(features)],
+      help: [...(features.length > 0 ? [] : finer()), scaling(features), accepting].join("; "),
     },
   ];
+}
+
+/** Most elements depend on a decision within its distance, and some are far from float64 since one fell otherwise. */
+function decidedByErrors(
+  verified: VerifiedOutput,
+  { name }: Manifest,
+  { finer, features }: Remedies,
+): readonly Diagnostic[] {
+  const { output, undecided, declared, largest } = verified;
+  // What the client computes of a revealed value is judged by that value, and has no declared error.
+  if (declared === undefined || !undecided || !isDecidedByErrors(verified)) return [];
+  const { count, of, otherwise, farthest } = undecided;
+  return [
+    {
+      code: "MRL0508",
+      message: `output "${output}": expected at most half of the elements to depend on a decision within its distance, found ${count} of ${of}, of which ${otherwise} differ from float64, by up to ${farthest.toPrecision(2)} of ${largest.toPrecision(3)}`,
+      at: name,
+      because: ["features are as near to thresholds as their errors", ...reachesOf(features)],
+      help: [...finer(), scaling([]), accepting].join("; "),
+    },
+  ];
+}
+
+const reachesOf = (features: readonly UnevenFeature[]): readonly string[] =>
+  features
+    .slice(0, mostNamed)
+    .map(
+      ({ input, feature, largest: most, least }) =>
+        `feature ${feature} of ${input} reaches ${most.toPrecision(2)}, another ${least.toPrecision(2)}`,
+    );
+
+function scaling(features: readonly UnevenFeature[]): string {
+  const divided = features.map(
+    ({ input, feature, exponent }) =>
+      `divide feature ${feature} of ${input} by 2^${exponent} and multiply the weights that it meets by 2^${exponent}`,
+  );
+  return divided.length > 0
+    ? `${divided.slice(0, mostNamed).join(", ")}, which leaves the model as it is`
+    : "scale the features of the model to magnitudes near 1, and train it on those";
 }
 
 /** How many features one message names. */

@@ -1,6 +1,9 @@
-import type { FlowReport } from "./check-flow.ts";
 import { roles } from "./finding.ts";
+import type { FlowReport } from "./flow-report.ts";
+import { securityTexts } from "./security-texts.ts";
 
+/** A name of the manifest, which can be any text: it ends at its quote. */
+const quote = (name: string): string => `"${name.replaceAll('"', "\\u0022")}"`;
 const shapeText = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 /** What a value was computed from, by whose secrets it depends on. */
 const secretsOf = ({ sharedByServer, taken }: FlowReport) => ({
@@ -13,16 +16,16 @@ const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" :
 export function flowReportText(report: FlowReport): string {
   const { name, setting, security, parties, shared, sharedByServer, taken, kept, opened, published } = report;
   const { outputs, unread } = report;
-  const { weights, protocols, calls } = report;
+  const { weights, protocols, calls, programs, preset, guarded = [] } = report;
   const of = parties.length === 3 ? "client, server and dealer agree" : `the ${parties.join("'s and the ")}'s alone`;
   const whole = Object.entries(protocols).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   const rows: readonly (readonly [string, readonly string[]])[] = [
-    ["programs", [`${count(calls, "call")}; ${of}`]],
-    ["the client shares", shared.map(({ tensor, shape }) => `${tensor} ${shapeText(shape)}`)],
-    ["the server shares", sharedByServer.map(({ tensor, shape }) => `${tensor} ${shapeText(shape)}`)],
+    ["programs", [`${count(calls, "call")}${programs > 1 ? ` in ${programs} programs` : ""}; ${of}`]],
+    ["the client shares", shared.map(({ tensor, shape }) => `${quote(tensor)} ${shapeText(shape)}`)],
+    ["the server shares", sharedByServer.map(({ tensor, shape }) => `${quote(tensor)} ${shapeText(shape)}`)],
     [
       "arrives shared",
-      taken.map(({ tensor, shape }) => `${tensor} ${shapeText(shape)}: client and server each hold a residue`),
+      taken.map(({ tensor, shape }) => `${quote(tensor)} ${shapeText(shape)}: client and server each hold a residue`),
     ],
     ["private", [`${count(weights.server.length, "weight")}, known to the server alone`]],
     ["public", [`${count(weights.public.length, "weight")}, known to client and server`]],
@@ -31,28 +34,33 @@ export function flowReportText(report: FlowReport): string {
       opened.map(({ value, tensor, shape, to, from }) => {
         const causes = from.map((owner) => secretsOf(report)[owner]).join(" and ");
         // The manifest's name, and the programs' name.
-        const name = tensor === value ? value : `${tensor} (${value})`;
-        return `${name} ${shapeText(shape)} to the ${to}${causes && `: computed from ${causes}`}`;
+        const name = tensor === value ? "" : ` (${value})`;
+        return `${quote(tensor)}${name} ${shapeText(shape)} to the ${to}${causes && `: computed from ${causes}`}`;
       }),
     ],
+    ["the guard tells", guarded.length > 0 ? [guardText(guarded)] : []],
     [
       "stays shared",
       kept.map(({ tensor, shape, from }) => {
         const causes = from.map((owner) => secretsOf(report)[owner]).join(" and ");
         const held = "client and server each hold a residue; nobody reads it";
-        return `${tensor} ${shapeText(shape)}: ${held}${causes && `; computed from ${causes}`}`;
+        return `${quote(tensor)} ${shapeText(shape)}: ${held}${causes && `; computed from ${causes}`}`;
       }),
+    ],
+    [
+      "preset",
+      preset === undefined ? [] : [`${quote(preset)}: numerics of another system, to be compared, not to serve`],
     ],
     [
       "rounded by shares",
       opened.flatMap(({ tensor, carries }) =>
         carries
-          ? [`${tensor}, by ${carries.join(", ")}: whoever repeats a question sees bits that rounding drops`]
+          ? [`${quote(tensor)}, by ${carries.join(", ")}: whoever repeats a question sees bits that rounding drops`]
           : [],
       ),
     ],
     ["published", published ? [publishedText(published)] : []],
-    ["in the clear", outputs.map((output) => `${output}, by the client from what it knows then`)],
+    ["in the clear", outputs.map((output) => `${quote(output)}, by the client from what it knows then`)],
     ["not checked", notChecked(report)],
     ["not read", unread],
     ["rests on", [whole.map(([protocol, n]) => `${protocol} ${n}×`).join(", ")]],
@@ -61,7 +69,8 @@ export function flowReportText(report: FlowReport): string {
   const lines = rows.flatMap(([title, items]) =>
     items.map((item, k) => `${(k === 0 ? title : "").padEnd(width)}${item}`),
   );
-  return [`${name}: ${setting}; ${security}`, ...lines].join("\n");
+  const claim = security === securityTexts.get(setting) ? security : `the manifest says ${quote(security)}`;
+  return [`${quote(name)}: ${setting}; ${claim}`, ...lines].join("\n");
 }
 
 /** What the folder of one party cannot tell. */
@@ -75,11 +84,19 @@ function notChecked({ parties }: FlowReport): readonly string[] {
   ];
 }
 
+function guardText(guarded: NonNullable<FlowReport["guarded"]>): string {
+  const shown = guarded.slice(0, maxShown).map(({ value, lo, hi }) => `${value} leaves [${lo}, ${hi}]`);
+  const more = guarded.length > maxShown ? `, or one of ${guarded.length - maxShown} more (program.mir)` : "";
+  return `whether ${shown.join(" or ")}${more}`;
+}
+
 /** Bounds shown; the manifest has all. */
 const maxShown = 4;
 
 function publishedText({ integers, bits, bounds }: NonNullable<FlowReport["published"]>): string {
-  const shown = bounds.slice(0, maxShown).map(({ value, bound, exponent }) => `${bound} of ${value} 2^${exponent}`);
+  const shown = bounds
+    .slice(0, maxShown)
+    .map(({ value, bound, exponent }) => `${bound} of ${quote(value)} 2^${exponent}`);
   const more = bounds.length > maxShown ? ", …" : "";
   return `${count(integers, "integer")}, ${count(bits, "bit")} of the private weights, as exponents of bounds: ${shown.join(", ")}${more}`;
 }

@@ -15,3 +15,20 @@ export function carriesOf(call: ParsedCall, scale: number, operands: readonly Tr
   if (call.kind === "protocol" && protocolSignatures.get(call.callee)?.operator === "truncate") return new Set();
   return new Set(operands.flatMap(({ carries = [] }) => [...carries]));
 }
+
+/** Operators whose result is an operand's value, a bound or a difference of values: they round nothing. */
+const keepsValues: ReadonlySet<string> = new Set([
+  ...["abs", "clip", "extend", "max-pool", "maximum", "minimum", "open", "reduce-max", "reduce-min", "relu"],
+  ...["reveal", "select-by-rank", "where"],
+]);
+
+/**
+ * The truncations that round a value last, where these are not faithful; local operators and those that select values
+ * pass them on. Our own programs open no such value (SECURITY.md).
+ */
+export function unfaithfulTruncations(call: ParsedCall, operands: readonly TrackedValue[]): ReadonlySet<string> {
+  const operator = call.kind === "protocol" ? protocolSignatures.get(call.callee)?.operator : undefined;
+  if (operator === "truncate") return new Set(protocolRoundings.has(call.callee) ? [call.callee] : []);
+  if (operator !== undefined && !keepsValues.has(operator)) return new Set();
+  return new Set(operands.flatMap(({ truncatedBy = [] }) => [...truncatedBy]));
+}

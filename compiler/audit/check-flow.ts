@@ -1,50 +1,23 @@
+import { checkChunks } from "./check-chunks.ts";
 import { checkComments } from "./check-comments.ts";
 import { checkGuard } from "./check-guard.ts";
+import { checkRounding } from "./check-rounding.ts";
 import { checkClientModels } from "./client-models.ts";
-import { compareOwners, comparePublished, compareWithManifest, sourceTensor } from "./compare-manifest.ts";
+import { compareOwners, comparePublished, compareWithManifest } from "./compare-manifest.ts";
 import { compareWithModule } from "./compare-module.ts";
 import { compareParties } from "./compare-parties.ts";
 import { type Finding, type Role, roles } from "./finding.ts";
-import { parseMir } from "./parse-mir.ts";
+import { countTogether, type FlowReport, summarize } from "./flow-report.ts";
+import { checkGuardBounds } from "./guard-bounds.ts";
+import { type ParsedModule, parseMir } from "./parse-mir.ts";
 import { type ParsedProgramText, parseProgram } from "./parse-program.ts";
 import { type BuildFiles, checkStrayFiles, checkWeightFile, sha256 } from "./party-files.ts";
 import { programViews } from "./program-views.ts";
-import { type ParsedManifest, type PublishedIntegers, parseManifest } from "./read-manifest.ts";
+import { type ParsedManifest, parseManifest } from "./read-manifest.ts";
 import { ParseFault } from "./token-reader.ts";
 import { checkTokenizerFiles } from "./tokenizer-files.ts";
-import { type KeptValue, type OpenedValue, trackValues, type ValueFlow } from "./track-values.ts";
+import { trackValues, type ValueFlow } from "./track-values.ts";
 import { unreadParts } from "./unread-parts.ts";
-
-/** Who learns what, according to the programs of a build. */
-export interface FlowReport {
-  readonly name: string;
-  readonly setting: string;
-  readonly security: string;
-  /** The parties whose folders were checked. */
-  readonly parties: readonly Role[];
-  /** Values that the client shares. */
-  readonly shared: readonly { readonly value: string; readonly tensor: string; readonly shape: readonly number[] }[];
-  /** Values that the server shares, of its own inputs. */
-  readonly sharedByServer: FlowReport["shared"];
-  /** Inputs of which client and server each supply a residue. */
-  readonly taken: FlowReport["shared"];
-  /** Outputs of which each keeps its residue, and that nobody reads; whose secrets they depend on. */
-  readonly kept: readonly (Omit<KeptValue, "type"> & { readonly tensor: string })[];
-  /** Every opened value, its reader, and whose secrets it depends on. */
-  readonly opened: readonly (OpenedValue & { readonly tensor: string })[];
-  /** What private weights made public before any query, as the manifest says: exponents of bounds. */
-  readonly published?: PublishedIntegers;
-  /** Outputs that the client computes from values opened to it, or alone. */
-  readonly outputs: readonly string[];
-  /** Weights of the program, by who knows them. */
-  readonly weights: Readonly<Record<"public" | "server", readonly string[]>>;
-  /** How often each protocol is called: the verdict relies on these. */
-  readonly protocols: Readonly<Record<string, number>>;
-  readonly calls: number;
-  /** What no rule reads, by file: it can hold what its author put there. */
-  readonly unread: readonly string[];
-  readonly findings: readonly Finding[];
-}
 
 interface ParsedProgram {
   readonly program: ParsedProgramText;
@@ -60,21 +33,26 @@ interface Checked<T> {
 /** Checks a build, or the folder of one party under its name (`client/…`). Runs nothing in it. */
 export function checkFlow(files: BuildFiles): FlowReport {
   const { prefill, further } = programViews(files);
-  const { report, program } = checkProgram(prefill);
+  const { report, program, manifest } = checkProgram(prefill);
+  const reports = [report];
+  const programs = new Map<string, ParsedProgramText>();
   const findings = [...report.findings];
   const opened = [...report.opened];
   // Reports a finding in a file that several views share once.
   const said = new Set(findings.map((finding) => JSON.stringify(finding)));
-  for (const { files: own, fileOf } of further) {
+  for (const { name, files: own, fileOf } of further) {
     const more = checkProgram(own);
     opened.push(...more.report.opened);
+    reports.push(more.report);
+    if (more.program) programs.set(name, more.program);
     for (const finding of [...more.report.findings, ...cacheMismatch(more.program, program)]) {
       const found = { ...finding, at: fileOf(finding.at) };
       if (!said.has(JSON.stringify(found))) findings.push(found);
       said.add(JSON.stringify(found));
     }
   }
-  return { ...report, opened, findings };
+  findings.push(...checkChunks(programs, manifest));
+  return { ...report, ...countTogether(reports), opened, findings };
 }
 
 /** Masked values that further programs keep or read, and the window's program does not keep in the same ring. */
@@ -99,6 +77,7 @@ function cacheMismatch(
 function checkProgram(files: BuildFiles): {
   readonly report: FlowReport;
   readonly program: ParsedProgramText | undefined;
+  readonly manifest: ParsedManifest | undefined;
 } {
   const parties = roles.filter((role) => [...files.keys()].some((path) => path.startsWith(`${role}/`)));
   const parsedManifest = manifestOf(files);
@@ -115,12 +94,15 @@ function checkProgram(files: BuildFiles): {
     ...parsed.flatMap((each) => each.findings),
     ...compareParties(programs),
   ];
+  const module = moduleOf(files);
   const flow = first ? trackValues(first.program, first.file) : undefined;
   if (first && flow) {
     findings.push(...flow.findings);
     if (manifest) findings.push(...compareWithManifest(first.program, flow, manifest, first.file));
     if (manifest) findings.push(...checkGuard(first.program, flow, manifest, first.file));
-    findings.push(...checkModule(files, programs, flow, manifest));
+    if (manifest) findings.push(...checkRounding(flow, manifest, first.file));
+    findings.push(...module.findings);
+    if (module.value) findings.push(...checkModule(module.value, programs, flow, manifest));
     for (const role of ["client", "server"] as const)
       findings.push(...checkWeightFile(files, role, first.program, manifest?.integers));
   }
@@ -128,8 +110,9 @@ function checkProgram(files: BuildFiles): {
   if (manifest && parties.includes("client")) findings.push(...checkClientModels(files, manifest));
   const unread = unreadParts(files, manifest);
   return {
-    report: { ...summarize(manifest, first?.program, flow), parties, unread, findings },
+    report: { ...summarize(manifest, first?.program, flow, module.value?.module), parties, unread, findings },
     program: first?.program,
+    manifest,
   };
 }
 
@@ -194,22 +177,35 @@ function parseWith<T>(parse: () => T, file: string): Checked<T> {
   }
 }
 
+interface FoundModule {
+  readonly module: ParsedModule;
+  readonly at: string;
+}
+
+function moduleOf(files: BuildFiles): Checked<FoundModule> {
+  const found = [...files].find(([path]) => path.endsWith("program.mir"));
+  if (!found) return { value: undefined, findings: [] };
+  const [at, bytes] = found;
+  const { value: module, findings } = parseWith(() => parseMir(text(bytes)), at);
+  return { value: module && { module, at }, findings };
+}
+
 function checkModule(
-  files: BuildFiles,
+  { module, at }: FoundModule,
   programs: readonly ParsedProgram[],
   flow: ValueFlow,
   manifest: ParsedManifest | undefined,
 ): readonly Finding[] {
-  const found = [...files].find(([path]) => path.endsWith("program.mir"));
-  if (!found) return [];
-  const { value: module, findings } = parseWith(() => parseMir(text(found[1])), found[0]);
-  if (!module) return findings;
   const { program, file } = programs[0]!;
   return [
     ...compareWithModule(program, flow, module, file),
     ...programs.flatMap((each) => checkComments(each.program, module, each.file)),
     ...(manifest
-      ? [...compareOwners(module, manifest, found[0]), ...comparePublished(module, manifest, found[0])]
+      ? [
+          ...compareOwners(module, manifest, at),
+          ...comparePublished(module, manifest, at),
+          ...checkGuardBounds(module, manifest, at),
+        ]
       : []),
   ];
 }
@@ -231,38 +227,4 @@ function checkHashes(files: BuildFiles, manifest: ParsedManifest): readonly Find
     ...(mir ? differ(mir[0], sha256(mir[1]), manifest.programHash) : []),
     ...(parts.length > 0 ? differ("client/", artefacts, manifest.artefactsHash) : []),
   ];
-}
-
-function summarize(
-  manifest: ParsedManifest | undefined,
-  program: ParsedProgramText | undefined,
-  flow: ValueFlow | undefined,
-): Omit<FlowReport, "parties" | "unread" | "findings"> {
-  const named = [...(manifest?.reveals ?? []), ...(manifest?.sharedOutputs ?? [])];
-  const tensor = (value: string): string => named.find((each) => each.value === value)?.tensor ?? value;
-  const protocols: Record<string, number> = {};
-  for (const { kind, callee } of program?.calls ?? []) {
-    if (kind === "protocol") protocols[callee] = (protocols[callee] ?? 0) + 1;
-  }
-  const weights = (open: boolean): readonly string[] => {
-    const taken = [...(program?.weights.values() ?? [])].filter(
-      ({ form }) => (form === "public" || form === "disclosed") === open,
-    );
-    return [...new Set(taken.map((each) => sourceTensor(each.tensor)))];
-  };
-  return {
-    name: manifest?.name ?? program?.name ?? "",
-    setting: manifest?.setting ?? program?.setting ?? "",
-    security: manifest?.security ?? "",
-    shared: manifest?.cuts ?? [],
-    sharedByServer: manifest?.serverCuts ?? [],
-    taken: (manifest?.sharedInputs ?? []).map(({ value, tensor: name, shape }) => ({ value, tensor: name, shape })),
-    kept: (flow?.kept ?? []).map(({ type: _, ...each }) => ({ ...each, tensor: tensor(each.value) })),
-    opened: (flow?.opened ?? []).map((each) => ({ ...each, tensor: tensor(each.value) })),
-    ...(manifest?.calibration?.published && { published: manifest.calibration.published }),
-    outputs: [...(manifest?.tails.map(({ output }) => output) ?? []), ...(manifest?.clientOutputs ?? [])],
-    weights: { public: weights(true), server: weights(false) },
-    protocols,
-    calls: program?.calls.length ?? 0,
-  };
 }

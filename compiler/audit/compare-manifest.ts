@@ -2,6 +2,7 @@ import type { Finding } from "./finding.ts";
 import type { ParsedModule } from "./parse-mir.ts";
 import type { ParsedProgramText, ParsedShareType } from "./parse-program.ts";
 import type { ParsedManifest, ParsedShared } from "./read-manifest.ts";
+import { securityTexts } from "./security-texts.ts";
 import type { ValueFlow } from "./track-values.ts";
 
 /** The model's tensor name, without the scale at which a program takes it. */
@@ -25,6 +26,10 @@ export function compareWithManifest(
   ] as const) {
     if (mine !== theirs) messages.push(`the ${what} is ${mine}; the manifest says ${theirs}`);
   }
+  const promise = securityTexts.get(manifest.setting);
+  if (promise === undefined) messages.push(`there is no setting ${JSON.stringify(manifest.setting)}`);
+  else if (manifest.security !== promise)
+    messages.push(`the manifest says of security ${JSON.stringify(manifest.security)}, not "${promise}"`);
   messages.push(...weightMismatches(program, manifest), ...inputMismatches(program, manifest));
   const guard = manifest.guard ? [{ value: manifest.guard.value, to: "client", shape: [] }] : [];
   const promised = [...manifest.reveals, ...guard]

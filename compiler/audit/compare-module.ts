@@ -34,6 +34,8 @@ export function compareWithModule(
     return [differ(`expected ${ops.length} calls as in program.mir, found ${names.length}`)];
   const variables = new Map(ops.map(({ result }, k) => [result, names[k]!]));
   const findings: Finding[] = [];
+  if (module.name !== program.name)
+    findings.push(differ(`the program is called ${program.name}, program.mir ${module.name}`));
   const calls = new Map(program.calls.map((call) => [call.result, call]));
   for (const op of ops) {
     const variable = variables.get(op.result)!;

@@ -44,6 +44,9 @@ function windowedShape(sizes: ShapeList, kernel: ShapeList, attrs: LiteralAttrs)
   });
 }
 
+/** Whether the attribute is the shape that the result has. */
+const isShape = (attrs: LiteralAttrs, said: ShapeList): boolean => numberList(attrs, "shape").join() === said.join();
+
 export const convolved: ShapeRule = ([x, w], attrs) =>
   x && w && [x[0]!, w[0]!, ...windowedShape(x.slice(2), w.slice(2), attrs)];
 export const pooled: ShapeRule = ([x], attrs) =>
@@ -70,12 +73,12 @@ const rules: Readonly<Record<string, ShapeRule>> = {
   matmul,
   conv: convolved,
   "sum-pool": pooled,
-  reshape: ([x], _attrs, said) => (x && size(x) === size(said) ? said : undefined),
+  reshape: ([x], attrs, said) => (x && size(x) === size(said) && isShape(attrs, said) ? said : undefined),
   transpose: ([x], attrs) => {
     const perm = numberList(attrs, "perm");
     return x && perm.length === x.length && new Set(perm).size === x.length ? perm.map((axis) => x[axis]!) : undefined;
   },
-  expand: ([x], _attrs, said) => x && broadcast(x, said),
+  expand: ([x], attrs, said) => (x && isShape(attrs, said) ? broadcast(x, said) : undefined),
   slice: ([x], attrs) => {
     const [starts, ends, steps] = ["starts", "ends", "steps"].map((name) => numberList(attrs, name));
     return x?.map((_, k) => Math.max(0, Math.ceil((ends![k]! - starts![k]!) / steps![k]!)));

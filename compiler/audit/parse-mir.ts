@@ -1,3 +1,4 @@
+import { attributeProblems } from "./attributes.ts";
 import {
   checkCharacters,
   createTokenReader,
@@ -39,6 +40,7 @@ export interface RowSlice {
 
 /** The module that the dealer executes and the programs were generated from. */
 export interface ParsedModule {
+  readonly name: string;
   readonly inputs: ReadonlyMap<string, ParsedType>;
   readonly params: ReadonlyMap<
     string,
@@ -50,11 +52,11 @@ export interface ParsedModule {
 }
 
 const mirTokens: TokenRules = {
-  // No comments: the compiler writes none, and nobody reads them.
-  skip: /[ \n]+/y,
+  // No comments: the compiler writes none, and nobody reads them. Spacing has one form too, so that it carries nothing.
+  skip: / |\n(?: {2}){0,3}/y,
   kinds: [
     ["name", /%[A-Za-z_][A-Za-z0-9_.]*|[A-Za-z_][A-Za-z0-9_.-]*/y],
-    ["number", /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/y],
+    ["number", /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?/y],
     ["string", /"(?:[^"\\\n\r]|\\.)*"/y],
     ["mark", /[{}[\]:,=-]/y],
   ],
@@ -65,21 +67,20 @@ export function parseMir(text: string): ParsedModule {
   checkCharacters(text);
   const reader = createTokenReader(tokenize(text, mirTokens));
   reader.expect("module");
-  if (reader.kind() === "string") reader.string();
-  else reader.take("name", "a name");
+  const name = reader.kind() === "string" ? reader.string() : reader.take("name", "a name");
   reader.expect("stage schedule {");
   const inputs = new Map<string, ParsedType>();
   const params = new Map<string, { readonly type: ParsedType; readonly tensor: string; readonly placed?: RowSlice }>();
   const steps: (readonly ParsedOp[])[] = [];
   const outputs: string[] = [];
   while (!reader.accepts("}")) {
-    if (reader.accepts("input")) inputs.set(...readTypedValue(reader));
+    if (reader.accepts("input")) setOnce(reader, inputs, ...readTypedValue(reader));
     else if (reader.accepts("output")) outputs.push(readValue(reader));
     else if (reader.accepts("param")) {
       const [id, type] = readTypedValue(reader);
       reader.expect("=");
       const tensor = reader.string();
-      params.set(id, { type, tensor, ...(reader.accepts("at") && { placed: readRowSlice(reader) }) });
+      setOnce(reader, params, id, { type, tensor, ...(reader.accepts("at") && { placed: readRowSlice(reader) }) });
     } else if (reader.accepts("step")) {
       const ops: ParsedOp[] = [];
       reader.expect("{");
@@ -87,8 +88,16 @@ export function parseMir(text: string): ParsedModule {
       steps.push(ops);
     } else steps.push([readOp(reader)]);
   }
+  const used = new Set(steps.flat().flatMap(({ operands }) => operands));
+  const unused = [...params.keys()].find((id) => !used.has(id));
+  if (unused !== undefined) reader.fail(`an operator that takes %${unused}`);
   reader.take("end", "the end");
-  return { inputs, params, steps, outputs };
+  return { name, inputs, params, steps, outputs };
+}
+
+function setOnce<T>(reader: TokenReader, entries: Map<string, T>, name: string, value: T): void {
+  if (entries.has(name)) reader.fail(`${name} once before it`);
+  entries.set(name, value);
 }
 
 function readRowSlice(reader: TokenReader): RowSlice {
@@ -118,7 +127,10 @@ function readType(reader: TokenReader): ParsedType {
   reader.expect("[");
   const shape = reader.list("]", () => reader.number());
   const type = { label, sharing: isSharing ? word : "", element, shape };
-  if (!reader.accepts("in")) return type;
+  if (!reader.accepts("in")) {
+    if (label === "shared" && element.startsWith("fx")) reader.fail("bounds of a shared value");
+    return type;
+  }
   reader.expect("[");
   const [lo, hi] = reader.list("]", () => readNumber(reader)) as [number, number];
   return { ...type, range: [lo, hi] };
@@ -147,12 +159,14 @@ function readOp(reader: TokenReader): ParsedOp {
   const protocol = reader.accepts("via") ? reader.take("name", "a protocol") : undefined;
   const tuning = readAttrs(reader);
   const origin = reader.accepts("at") ? reader.string() : "";
+  const all = { ...attrs, ...tuning };
+  for (const problem of attributeProblems(operator, all)) reader.fail(`${problem}, before it`);
   return {
     result,
     operator,
     origin,
     operands,
-    attrs: { ...attrs, ...tuning },
+    attrs: all,
     type,
     ...(protocol !== undefined && { protocol }),
   };
@@ -160,11 +174,12 @@ function readOp(reader: TokenReader): ParsedOp {
 
 function readAttrs(reader: TokenReader): Readonly<Record<string, Literal>> {
   if (!reader.accepts("{")) return {};
-  const entries = reader.list("}", () => {
+  const entries = new Map<string, Literal>();
+  reader.list("}", () => {
     const name = reader.take("name", "an attribute");
     reader.expect("=");
     const word = reader.sees("inf") || reader.sees("nan") || reader.sees("-");
-    return [name, word ? readNumber(reader) : readLiteral(reader)] as const;
+    setOnce(reader, entries, name, word ? readNumber(reader) : readLiteral(reader));
   });
   return Object.fromEntries(entries);
 }

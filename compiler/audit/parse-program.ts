@@ -88,7 +88,7 @@ export function parseProgram(text: string, language: "ts" | "js"): ParsedProgram
   checkCharacters(text.replace(/^[^\n]*/, (line) => line.replace("…; do not edit.", "")));
   const reader = createTokenReader(tokenize(text, programTokens));
   const typed = (words: string): void => {
-    if (language === "ts") reader.expect(words);
+    if (language === "ts") reader.expectOnLine(words);
   };
   const table = <T>(name: string, type: string, item: () => T): ReadonlyMap<string, T> => {
     reader.expect(`const ${name} =`);

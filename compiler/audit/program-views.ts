@@ -5,6 +5,8 @@ import type { BuildFiles } from "./party-files.ts";
  * manifest.
  */
 export interface ProgramView {
+  /** Name of its files. */
+  readonly name: string;
   readonly files: BuildFiles;
   /** The file of the build that a finding in the view refers to. */
   readonly fileOf: (at: string) => string;
@@ -82,5 +84,5 @@ function chunkView(
     return [[path, manifests.get(path)?.get(name) ?? bytes]];
   });
   const fileOf = (at: string): string => steps.get(at) ?? at.replace(/(^|\/)program\./, `$1${name}.`);
-  return { files: new Map(view), fileOf };
+  return { name, files: new Map(view), fileOf };
 }

@@ -42,6 +42,10 @@ const runtimeNames = [
   "specs",
 ];
 const tableNames = ["inputTypes", "weightTypes", "outputTypes", "cachedTypes", "program"];
+/** Words of JavaScript and TypeScript: as names of variables they change what a statement is. */
+const languageWords =
+  "abstract any arguments as async await boolean break case catch class const constructor continue debugger declare default delete do else enum eval export extends false finally for from function get globalThis if implements import in Infinity infer instanceof interface is keyof let module namespace NaN never new null number object of package private protected public readonly return satisfies set static string super switch symbol this throw true try type typeof undefined unknown var void while with yield __proto__";
+const reservedNames: ReadonlySet<string> = new Set([...runtimeNames, ...tableNames, ...languageWords.split(" ")]);
 
 /** Parses the generator: calls of protocols and of local operators, alone or in lock step, and one return of outputs. */
 export function readBody(reader: TokenReader): ParsedBody {
@@ -83,10 +87,10 @@ function createBodyScope(reader: TokenReader, parameters: ReadonlySet<string>): 
   const values = new Set<string>();
   const calls: ParsedCall[] = [];
   const lines = new Map<string, number>();
-  const isReserved = (name: string): boolean => [...runtimeNames, ...tableNames].includes(name) || protocols.has(name);
+  const isReserved = (name: string): boolean => reservedNames.has(name) || protocols.has(name);
   const declare = (name: string, line: number): void => {
     if (isReserved(name) || values.has(name))
-      throw new ParseFault(`${name} is already the name of something else`, line);
+      throw new ParseFault(`${name} is a word of the language, or already the name of something else`, line);
     values.add(name);
   };
   return {
@@ -126,7 +130,8 @@ function readProtocolList(reader: TokenReader, scope: BodyScope): void {
 function readStatement(reader: TokenReader, scope: BodyScope, line: number, bound: readonly string[] | string): void {
   if (typeof bound === "string" && reader.sees("local")) scope.addCall(readLocalCall(reader, scope), line, bound);
   else {
-    reader.expect("yield *");
+    reader.expect("yield");
+    reader.expectOnLine("*");
     if (reader.sees("parallel")) readParallelCalls(reader, scope, bound);
     else if (typeof bound === "string") scope.addCall(readProtocolCall(reader, scope), line, bound);
     else reader.fail("parallel");
@@ -235,7 +240,7 @@ function readPattern(reader: TokenReader): readonly string[] {
 
 function readReturns(reader: TokenReader, scope: BodyScope): ReadonlyMap<string, string> {
   const returns = new Map<string, string>();
-  reader.expect("{");
+  reader.expectOnLine("{");
   reader.list("}", () => {
     const key = readKey(reader);
     if (!isValueName(key)) reader.fail(`the name of a value instead of ${JSON.stringify(key)} before it`);

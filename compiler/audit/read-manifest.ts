@@ -5,6 +5,8 @@ export interface ParsedManifest {
   readonly name: string;
   readonly setting: string;
   readonly security: string;
+  /** Absent: marillc's own. */
+  readonly numerics?: string;
   readonly programHash: string;
   readonly artefactsHash: string;
   readonly weights: readonly {
@@ -38,7 +40,14 @@ export interface ParsedManifest {
   readonly decisions?: readonly { readonly value: string; readonly at: string; readonly distance: number | null }[];
   readonly calibration?: { readonly published?: PublishedIntegers };
   /** The one bit that the client learns beside the reveals. */
-  readonly guard?: { readonly value: string };
+  readonly guard?: {
+    readonly value: string;
+    readonly headroom?: number;
+    readonly elements?: number;
+    readonly layers?: readonly string[];
+  };
+  /** Further programs, for a part of the window. */
+  readonly decode?: ParsedChunk & { readonly windows?: readonly ParsedChunk[] };
   /** What the client keeps of its own layers between positions: inputs and outputs of its graphs, in the clear. */
   readonly clear?: {
     readonly places: string;
@@ -49,6 +58,18 @@ export interface ParsedManifest {
     readonly tensor: string;
     readonly to: string;
     readonly shape: readonly number[];
+  }[];
+}
+
+/** What a program for a part of the window says beside what the manifest says of every program. */
+export interface ParsedChunk {
+  readonly places?: number;
+  /** Masked values that it keeps. */
+  readonly kept?: readonly { readonly name: string; readonly shape: readonly number[]; readonly width: number }[];
+  readonly cuts: readonly {
+    readonly value: string;
+    readonly shape: readonly number[];
+    readonly axis?: number;
   }[];
 }
 

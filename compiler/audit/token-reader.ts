@@ -86,6 +86,8 @@ export interface TokenReader {
   readonly accepts: (text: string) => boolean;
   /** Consumes these words, separated by spaces in `words`. */
   readonly expect: (words: string) => void;
+  /** The same, where JavaScript ends a statement at the end of a line: the first word is on the line of the word before. */
+  readonly expectOnLine: (words: string) => void;
   readonly take: (kind: Token["kind"], what: string) => string;
   /** Items separated by commas, up to a closing mark; a comma may follow the last. */
   readonly list: <T>(close: string, item: () => T) => readonly T[];
@@ -117,13 +119,19 @@ export function createTokenReader(tokens: readonly Token[]): TokenReader {
     advance();
     return token.text;
   };
+  const expect = (words: string): void => {
+    for (const word of words.split(" ")) if (!accepts(word)) fail(word);
+  };
   return {
     line: () => next.line,
     kind: () => next.kind,
     sees,
     accepts,
-    expect: (words) => {
-      for (const word of words.split(" ")) if (!accepts(word)) fail(word);
+    expect,
+    expectOnLine: (words) => {
+      const before = tokens[at - 1];
+      if (before && before.line !== next.line) fail(`${words} on the line of ${before.text}`);
+      expect(words);
     },
     take,
     list: (close, item) => {

@@ -1,4 +1,4 @@
-import { carriesOf } from "./carries.ts";
+import { carriesOf, unfaithfulTruncations } from "./carries.ts";
 import { checkLocalCall, checkProtocolCall } from "./check-call.ts";
 import { checkKept, checkReveal } from "./check-outputs.ts";
 import type { Finding } from "./finding.ts";
@@ -26,6 +26,8 @@ export interface ValueFlow {
   readonly kept: readonly KeptValue[];
   /** Every opened value, in order. */
   readonly opened: readonly OpenedValue[];
+  /** Opened values that a truncation rounded last which is not faithful, and which truncations. */
+  readonly unfaithful: ReadonlyMap<string, ReadonlySet<string>>;
   /** Every value that a call computes. */
   readonly values: ReadonlyMap<string, TrackedValue>;
   readonly findings: readonly Finding[];
@@ -53,6 +55,7 @@ export function trackValues(program: ParsedProgramText, file: string): ValueFlow
   const values = new Map<string, TrackedValue>();
   const opened: OpenedValue[] = [];
   const kept: KeptValue[] = [];
+  const unfaithful = new Map<string, ReadonlySet<string>>();
   const outputOf = new Map([...program.returns].map(([output, variable]) => [variable, output]));
   const labels = new Set<string>();
   const used = new Set<string>();
@@ -87,6 +90,7 @@ export function trackValues(program: ParsedProgramText, file: string): ValueFlow
     findings.push(...checked.problems.map((problem) => ({ ...problem, at })));
     const from = new Set(known.flatMap((operand) => [...operand.from]));
     const carries = carriesOf(call, type.scale, known);
+    const truncatedBy = unfaithfulTruncations(call, known);
     const label = labelOf(checked.gives);
     if (checked.gives === "kept") {
       const output = outputOf.get(call.result);
@@ -97,7 +101,7 @@ export function trackValues(program: ParsedProgramText, file: string): ValueFlow
       continue;
     }
     if (checked.gives !== "opened") {
-      values.set(call.result, { form: checked.gives, label, from, carries, type });
+      values.set(call.result, { form: checked.gives, label, from, carries, truncatedBy, type });
       continue;
     }
     const to = String(spec.attrs.to);
@@ -107,9 +111,16 @@ export function trackValues(program: ParsedProgramText, file: string): ValueFlow
       ...{ value: output ?? call.result, to, shape: known[0]?.type.shape ?? [], from: [...from].sort() },
       ...(carries.size > 0 && { carries: [...carries].sort() }),
     });
+    if (truncatedBy.size > 0) unfaithful.set(output ?? call.result, truncatedBy);
     findings.push(...checkReveal(call, program, known[0], output).map((message) => ({ code: "MRL0905", message, at })));
   }
-  return { opened, kept, values, findings: [...findings, ...checkWholeProgram(program, values, used, file)] };
+  return {
+    opened,
+    kept,
+    unfaithful,
+    values,
+    findings: [...findings, ...checkWholeProgram(program, values, used, file)],
+  };
 }
 
 const reusedRandomness = (label: string, at: string): Finding => ({

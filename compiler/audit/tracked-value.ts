@@ -13,6 +13,8 @@ export interface TrackedValue {
   readonly from: ReadonlySet<Origin>;
   /** Protocols whose rounding, by the carry of shares, no faithful truncation has followed. */
   readonly carries?: ReadonlySet<string>;
+  /** The truncations that rounded it last, where they are not faithful. */
+  readonly truncatedBy?: ReadonlySet<string>;
   readonly type: Pick<ParsedShareType, "shape" | "width" | "scale">;
 }
 

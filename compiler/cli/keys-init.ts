@@ -52,5 +52,17 @@ const keyText = (key: AcceptedKey): string =>
   `${partyOf(key)}  ${key.folder}  ${key.fingerprint}\nvalid until ${key.validUntil.slice(0, 10)}`;
 
 /** A new key, and what the other parties do with its certificate. */
-export const sendText = (key: AcceptedKey): string =>
-  `${keyText(key)}\nSend ${key.certificate} to the other parties. Each compares the fingerprint with you and runs \`marillc keys trust <its identity> ${partyOf(key)} <that file>\`.\n`;
+export const sendText = (key: AcceptedKey, as = partyOf(key)): string =>
+  `${keyText(key)}\nSend ${key.certificate} to the other parties. Each compares the fingerprint with you and runs \`marillc keys trust <its identity> ${as} <that file>\`.\n`;
+
+/** Hexadecimal digits of a fingerprint that tell a renewed key from all others of the party. */
+const toldBy = 8;
+/** A name of 32 characters with a dash and these digits. */
+const mostOfName = 32 - 1 - toldBy;
+
+/** The others trust a renewed key beside the old one, under a name of its own, and later revoke the old one. */
+export function renewedText(key: AcceptedKey): string {
+  const digits = key.fingerprint.slice(0, toldBy);
+  const name = key.name === undefined ? digits : `${key.name.slice(0, mostOfName)}-${digits}`;
+  return `${sendText(key, `${key.role}.${name}`)}The name is new: the old certificate is trusted beside this one until you use the new folder. Then each runs \`marillc keys revoke <its identity> ${partyOf(key)}\`, with the name under which it trusts the old one.\n`;
+}

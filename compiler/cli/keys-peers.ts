@@ -2,7 +2,7 @@ import { given, inviteParty, listKeys, renewKey, revokeParty, trustParty } from 
 import type { KnownParty } from "../keys/index.ts";
 import { textTable } from "../report/text/index.ts";
 import { type CommandSpec, jsonOption } from "./command.ts";
-import { daysOption, readDays, sendText } from "./keys-init.ts";
+import { daysOption, readDays, renewedText } from "./keys-init.ts";
 
 const identity = { name: "identity", help: "this party's identity folder" } as const;
 const party = {
@@ -83,6 +83,6 @@ export const keysRenewCommand: CommandSpec = {
   run: async ({ args, options }) => {
     const [from, folder] = args as [string, string];
     const json = await renewKey({ identity: from, folder, ...given({ days: readDays(options) }) });
-    return { json, text: sendText(json) };
+    return { json, text: renewedText(json) };
   },
 };

@@ -17,8 +17,10 @@ export type FailureMessage =
 export function encodeFailure(error: unknown): FailureMessage {
   if (error instanceof DiagnosticError) return { kind: "input", diagnostics: error.diagnostics };
   if (error instanceof SessionError) {
-    const { reason, message, at, help, peerCode, retryAfterSeconds } = error;
-    const given = Object.entries({ at, help, peerCode, retryAfterSeconds }).filter(([, value]) => value !== undefined);
+    const { reason, message, at, help, code, peerCode, retryAfterSeconds } = error;
+    const given = Object.entries({ at, help, code, peerCode, retryAfterSeconds }).filter(
+      ([, value]) => value !== undefined,
+    );
     return { kind: "session", reason, message, details: Object.fromEntries(given) };
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));

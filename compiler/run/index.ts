@@ -49,7 +49,9 @@ export {
 export { openServerExecutor, revealedToServer, type ServerExecutor } from "./server-executor.ts";
 export { refuseGuarded, refuseUntrusted, untrustedWarning } from "./untrusted-answer.ts";
 export {
+  comparesNothing,
   declaresNothing,
+  isDecidedByErrors,
   nearnessOf,
   nearPart,
   type VerificationRun,

@@ -27,8 +27,28 @@ export interface VerifiedOutput {
    * Elements that depend on a decision within its distance. They count as right with either outcome: errors are beyond
    * what such a decision explains. Absent where there are none.
    */
-  readonly undecided?: { readonly count: number; readonly of: number };
+  readonly undecided?: UndecidedElements;
 }
+
+interface UndecidedElements {
+  readonly count: number;
+  readonly of: number;
+  /** Of these, the ones whose decision fell otherwise: beyond the declared error from float64. */
+  readonly otherwise: number;
+  /** How far the farthest of them is from float64. */
+  readonly farthest: number;
+}
+
+/** Whether an output has no element with which an error was measured: all depend on decisions, and none is worse. */
+export const comparesNothing = ({ undecided, secureError }: VerifiedOutput): boolean =>
+  undecided?.count === undecided?.of && undecided !== undefined && secureError === 0;
+
+/** Whether decisions make an output useless: most elements depend on one, and some are far from float64 by it. */
+export const isDecidedByErrors = ({ undecided, largest }: VerifiedOutput): boolean =>
+  undecided !== undefined &&
+  2 * undecided.count > undecided.of &&
+  undecided.farthest > usefulPart * largest &&
+  largest >= tinyOutput;
 
 /** Part of the largest value that an answer of the quality `balanced` may be off. */
 export const nearPart = 2 ** -9;
@@ -96,8 +116,10 @@ export async function verifyBuild(
   return [...found.values()].map((each) => {
     const published = manifest.errors?.find(({ tensor }) => tensor === each.output)?.declared;
     return {
-      ...each,
-      ...(!each.differing && each.largest > 0 && { relativeError: each.secureError / each.largest }),
+      ...withoutNone(each),
+      ...(!each.differing &&
+        each.largest > 0 &&
+        !comparesNothing(each) && { relativeError: each.secureError / each.largest }),
       ...(published !== undefined && { published }),
     };
   });
@@ -118,6 +140,10 @@ function asAnswered(exact: Tensor, shape: Tensor["shape"]): Tensor | undefined {
   );
 }
 
+function withoutNone({ undecided, ...rest }: VerifiedOutput): VerifiedOutput {
+  return undecided && undecided.count > 0 ? { ...rest, undecided } : rest;
+}
+
 function compare(
   output: string,
   exact: Tensor,
@@ -128,26 +154,36 @@ function compare(
   const error = ({ tensor }: TypedTensor): number =>
     exact.data.reduce((most, x, k) => Math.max(most, Math.abs(x - tensor.data[k]!) - either(k)), 0);
   const isInteger = secure.dtype !== "float32" && secure.dtype !== "float64";
-  const count = exact.data.filter((x, k) => Math.abs(x - secure.tensor.data[k]!) > either(k)).length;
-  const open = exact.data.filter((_, k) => either(k) > (isInteger ? 0 : (declared ?? 0))).length;
+  const distances = exact.data.map((x, k) => Math.abs(x - secure.tensor.data[k]!));
+  const count = distances.filter((distance, k) => distance > either(k)).length;
+  const largest = exact.data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  const open = distances.filter((_, k) => either(k) > (isInteger ? 0 : (declared ?? 0)));
+  const otherwise = open.filter((distance) => distance > (isInteger ? 0 : (declared ?? nearPart * largest)));
   return {
     output,
-    largest: exact.data.reduce((most, x) => Math.max(most, Math.abs(x)), 0),
+    largest,
     secureError: error(secure),
     plainError: error(plain),
     ...(declared !== undefined && { declared }),
     ...(isInteger && { differing: { count, of: exact.data.length } }),
-    ...(open > 0 && { undecided: { count: open, of: exact.data.length } }),
+    undecided: {
+      ...{ count: open.length, of: exact.data.length },
+      ...{ otherwise: otherwise.length, farthest: otherwise.reduce((most, x) => Math.max(most, x), 0) },
+    },
   };
 }
 
 function widest(known: VerifiedOutput | undefined, next: VerifiedOutput): VerifiedOutput {
   if (!known) return next;
-  const sum = (key: "differing" | "undecided"): VerifiedOutput["differing"] => {
-    const [a, b] = [known[key], next[key]];
-    return a && b ? { count: a.count + b.count, of: a.of + b.of } : (a ?? b);
-  };
-  const [differing, undecided] = [sum("differing"), sum("undecided")];
+  const sum = <T>(a: T | undefined, b: T | undefined, both: (a: T, b: T) => T): T | undefined =>
+    a && b ? both(a, b) : (a ?? b);
+  const counts = (a: ElementCount, b: ElementCount): ElementCount => ({ count: a.count + b.count, of: a.of + b.of });
+  const differing = sum(known.differing, next.differing, counts);
+  const undecided = sum(known.undecided, next.undecided, (a, b) => ({
+    ...counts(a, b),
+    otherwise: a.otherwise + b.otherwise,
+    farthest: Math.max(a.farthest, b.farthest),
+  }));
   const declared = Math.max(known.declared ?? -1, next.declared ?? -1);
   return {
     output: next.output,
@@ -159,6 +195,8 @@ function widest(known: VerifiedOutput | undefined, next: VerifiedOutput): Verifi
     ...(undecided && { undecided }),
   };
 }
+
+type ElementCount = NonNullable<VerifiedOutput["differing"]>;
 
 interface ElementBounds {
   readonly declared?: number;

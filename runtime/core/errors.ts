@@ -173,6 +173,8 @@ export interface SessionErrorDetails {
   /** `host:port`, operator or field that the error is about. */
   readonly at?: string;
   readonly help?: string;
+  /** Code of the error, where that is the peer's own. */
+  readonly code?: string;
   /** Code that the peer sent, if the peer stopped the session. */
   readonly peerCode?: string;
   /** When to ask again, of a service that is busy: ours, or the peer that stopped the session. */
@@ -185,16 +187,40 @@ const fill = (text: string, facts: Readonly<Record<string, string | number>>): s
 export function sessionError(
   reason: SessionCause,
   facts: Readonly<Record<string, string | number>>,
-  details: Omit<SessionErrorDetails, "help"> = {},
+  details: Omit<SessionErrorDetails, "help" | "code"> = {},
 ): SessionError {
-  const { says, help } = causes[reason];
-  // What stopped the peer may be for this party to correct.
-  const ours = reason === "peerAborted" && forTheOther.find(({ code }) => code === details.peerCode)?.help;
-  return new SessionError(reason, fill(says, facts), { ...details, help: fill(ours || help, facts) });
+  const theirs = reason === "peerAborted" ? toldBy(String(facts.peer), details.peerCode) : undefined;
+  const { says, help } = theirs ?? causes[reason];
+  const known = { seconds: details.retryAfterSeconds ?? "a few", ...facts };
+  return new SessionError(reason, fill(says, known), {
+    ...{ ...details, help: fill(help, known) },
+    ...(theirs && { code: theirs.code }),
+  });
 }
 
-/** Causes that one party finds, with help for the other. */
-const forTheOther = [causes.noServerInput, causes.noOtherHalf];
+/**
+ * What a party tells the other that the other can act on: its error then has the code of the sender. The list is closed
+ * and the words are of this version, since no text of another party is shown. Every other code is for the operator of
+ * the party that stopped.
+ */
+const told: readonly {
+  readonly by: readonly string[];
+  readonly code: string;
+  readonly says: string;
+  readonly help: string;
+}[] = [
+  { by: ["server", "dealer"], ...causes.busy, says: "the {peer} has no room for this session now" },
+  {
+    ...{ by: ["server", "dealer"], code: causes.sessionLimit.code },
+    says: "the session exceeds a limit of the {peer}",
+    help: "ask less in one session; the log of the {peer} names the option that raises the limit",
+  },
+  { by: ["server"], ...causes.noServerInput },
+  { by: ["server"], ...causes.noOtherHalf },
+];
+
+const toldBy = (peer: string, peerCode: string | undefined): (typeof told)[number] | undefined =>
+  told.find(({ by, code }) => code === peerCode && by.includes(peer));
 
 /** Describes a code that another party sent, without trusting any of its text. */
 export function describeCode(code: string): string {
@@ -220,7 +246,7 @@ export class SessionError extends Error {
     super(message);
     this.name = "SessionError";
     this.reason = reason;
-    this.code = causes[reason].code;
+    this.code = details.code ?? causes[reason].code;
     if (details.at !== undefined) this.at = details.at;
     if (details.help !== undefined) this.help = details.help;
     if (details.peerCode !== undefined) this.peerCode = details.peerCode;

@@ -203,7 +203,7 @@ const models: readonly Refused[] = [
           }),
         ),
       ),
-    advice: /--dim batch=…/,
+    advice: /--dim batch=1/,
     next: () => checking(at("open.onnx"), "--dim", "batch=2"),
   },
   {

@@ -56,7 +56,7 @@ const shared: Readonly<Record<string, readonly string[]>> = {
   "a rule of ONNX that several parts of a file can break": ["MRL0104", "MRL0111", "MRL0114", "MRL0115"],
   "where external data lies, and integers that doubles do not hold": ["MRL0116", "MRL0117", "MRL0118"],
   "a rule of the IR, on building and on verifying": ["MRL0300", "MRL0311", "MRL0314"],
-  "a rule of the flow checker that several parts hold": ["MRL0901", "MRL0904", "MRL0907"],
+  "a rule of the flow checker that several parts hold": ["MRL0901", "MRL0904", "MRL0907", "MRL0910", "MRL0916"],
   "an input of another shape or type": ["MRL0812"],
   "a file that the system does not let us read or write": ["MRL0804"],
   "a fault of marillc": ["MRL0700", "MRL0799"],

@@ -228,8 +228,8 @@ describe("bounds", () => {
     const manifest = (build: string): string => readFileSync(at(build, "manifest.json"), "utf8");
     expect(manifest("by-command")).toBe(manifest("back"));
     const text = (await marillc("check", at("front"))).out;
-    expect(text).toContain("h [2, 8]: client and server each hold a residue; nobody reads it");
-    expect((await marillc("check", at("back"))).out).toContain("arrives shared     h [2, 8]");
+    expect(text).toContain('"h" [2, 8]: client and server each hold a residue; nobody reads it');
+    expect((await marillc("check", at("back"))).out).toContain('arrives shared     "h" [2, 8]');
     expect((await marillc("inspect", at("front"))).out).toMatch(/kept {4}h {2}\[2, 8\] {2}in \[0, .*shares of 53 bits/);
     expect((await marillcJson("check", at("front"))).json).toMatchObject({ passed: true, kept: [{ tensor: "h" }] });
     const { x } = chainInputs(1);

@@ -96,14 +96,18 @@ test("a client beyond the room is asked to come back, and does so until it is an
   const deployed = await deploy({ serve: { limits: { maxSessions: 1, maxWaiting: 0 } } });
   const told: string[] = [];
   await Promise.all(Array.from({ length: 3 }, () => ask(deployed, 60, (line) => told.push(line))));
-  expect(told[0]).toMatch(/^MRL0706 the server stopped the session: MRL0740 \(busy\): the next attempt follows in \d/);
+  expect(told[0]).toMatch(/^MRL0740 the server has no room for this session now: the next attempt follows in \d/);
 });
 
 test("without patience the client reports that the service is busy", async () => {
   const deployed = await deploy({ serve: { limits: { maxSessions: 1, maxWaiting: 0 } } });
   const outcomes = await Promise.allSettled(Array.from({ length: 3 }, () => ask(deployed, 0)));
   const failed = outcomes.flatMap((each) => (each.status === "rejected" ? [each.reason as SessionError] : []));
-  expect(failed.map(({ peerCode }) => peerCode)).toEqual(["MRL0740", "MRL0740"]);
+  expect(failed.map(({ code, peerCode }) => [code, peerCode])).toEqual([
+    ["MRL0740", "MRL0740"],
+    ["MRL0740", "MRL0740"],
+  ]);
+  expect(failed[0]!.help).toMatch(/^ask again in about \d+ s; /);
 });
 
 test("a session beyond its limit of bytes ends, and the log says why", async () => {

@@ -130,9 +130,15 @@ function dimProblems(
 ): Diagnostic[] {
   const found: Diagnostic[] = [];
   if (unbound.size > 0) {
-    const help = [...unbound].map((name) => `--dim ${name}=…`).join(" ");
+    // A batch or a sequence of one is the least that most models answer.
+    const help = [...unbound].map((name) => `--dim ${name}=1`).join(" ");
     const message = `expected a size for ${counted(unbound.size, "dimension")}, found none: ${[...unbound].join(", ")}`;
-    found.push({ code: "MRL0402", message, at: file, help: `programs are compiled for fixed shapes: ${help}` });
+    found.push({
+      code: "MRL0402",
+      message,
+      at: file,
+      help: `programs are compiled for fixed shapes, for example: ${help}`,
+    });
   }
   for (const [name, size] of dims) {
     if (!Number.isSafeInteger(size) || size < 0) {

@@ -73,7 +73,9 @@ const listened = document({ listened: object({ host: text, port: count }) });
  * where the command line asks for them. `schema` is the version of a document: within one version fields are added,
  * never changed or removed.
  */
-const opening = { value: text, tensor: text, shape: list(count), from: list(text) };
+const publishedBound = object({ value: text, bound: text, exponent: count });
+const sharedTensor = { value: text, tensor: text, shape: list(count) };
+const opening = { ...sharedTensor, from: list(text) };
 
 export const schemas: Readonly<Record<string, JsonSchema>> = {
   error: document({ error: list(diagnostic) }),
@@ -94,20 +96,19 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         setting: text,
         security: text,
         parties: list(text),
-        shared: list(object({ value: text, tensor: text, shape: list(count) })),
-        sharedByServer: list(object({ value: text, tensor: text, shape: list(count) })),
-        taken: list(object({ value: text, tensor: text, shape: list(count) })),
+        shared: list(object(sharedTensor)),
+        sharedByServer: list(object(sharedTensor)),
+        taken: list(object(sharedTensor)),
         kept: list(object(opening)),
         opened: list(object({ ...opening, to: text }, { carries: list(text) })),
-        published: object({
-          integers: count,
-          bits: count,
-          bounds: list(object({ value: text, bound: text, exponent: count })),
-        }),
+        published: object({ integers: count, bits: count, bounds: list(publishedBound) }),
         outputs: list(text),
         weights: object({ public: list(text), server: list(text) }),
         protocols: map(count),
         calls: count,
+        programs: count,
+        preset: text,
+        guarded: list(object({ value: text, at: text, shape: list(count), lo: number, hi: number })),
         unread: { ...list(text), description: "what no rule reads, by file" },
       },
     ),
@@ -155,12 +156,12 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
               declared: number,
               published: number,
               differing: object({ count, of: count }),
-              undecided: object({ count, of: count }),
+              undecided: object({ count, of: count, otherwise: count, farthest: number }),
             },
           ),
         ),
         description:
-          "errors of each output against float64 on calibration samples, of the private weights; published: what the manifest declares; undecided: elements that depend on a decision within its distance, which are held to both outcomes",
+          "errors of each output against float64 on calibration samples, of the private weights; published: what the manifest declares; undecided: elements that depend on a decision within its distance, which are held to both outcomes; otherwise: those that differ by one, by up to farthest",
       },
       onnxRuntime: {
         ...object(

@@ -1,5 +1,6 @@
 import type { Manifest } from "../../build/index.ts";
 import {
+  comparesNothing,
   declaresNothing,
   type ImportDifference,
   nearnessOf,
@@ -15,9 +16,11 @@ export function verifiedText(verified: readonly VerifiedOutput[] | undefined, on
   const short = (x: number | undefined): string => (x === undefined ? "" : x.toPrecision(2));
   const rows = verified.map(({ output, largest, differing, ...errors }) => [
     ...[output, short(largest)],
-    ...(differing
-      ? [`${differing.count} of ${differing.of} differ`, "", ""]
-      : [short(errors.secureError), short(errors.relativeError), short(errors.plainError)]),
+    ...(comparesNothing({ output, largest, ...errors })
+      ? ["none compared", "", ""]
+      : differing
+        ? [`${differing.count} of ${differing.of} differ`, "", ""]
+        : [short(errors.secureError), short(errors.relativeError), short(errors.plainError)]),
     ...[short(errors.declared), short(compared.find((each) => each.output === output)?.difference)],
   ]);
   const titles = ["largest value", "secure error", "relative", "plain error", "declared", "ONNX Runtime's error"];
@@ -49,7 +52,7 @@ function warningsOf({ output, largest, relativeError = 0, declared = 0, ...more 
   return [
     ...(more.undecided
       ? [
-          `${more.undecided.count} of ${more.undecided.of} elements of ${output} depend on a decision that may go either way (docs/precision.md)`,
+          `${more.undecided.count} of ${more.undecided.of} elements of ${output} depend on a decision that may go either way (docs/precision.md); ${otherwiseText(more.undecided)}`,
         ]
       : []),
     ...(coarse
@@ -63,6 +66,11 @@ function warningsOf({ output, largest, relativeError = 0, declared = 0, ...more 
   ];
 }
 
+const otherwiseText = ({ otherwise, farthest }: NonNullable<VerifiedOutput["undecided"]>): string =>
+  otherwise === 0
+    ? "on the calibration inputs none of them differs from float64"
+    : `${otherwise} of them did, by up to ${farthest.toPrecision(2)}: --quality precise, or features near 1, leave fewer`;
+
 /** What is how near to what, where a decision may go either way. */
 const nearness: Readonly<Record<string, string>> = {
   compare: "numbers at most % apart",
@@ -71,15 +79,21 @@ const nearness: Readonly<Record<string, string>> = {
   sign: "a number at most % from 0",
 };
 
+/** Published exponents reach from -64 to 63: the ends stand for no error at all, and for one that is unknown. */
+const isUnknown = (bound: number): boolean => bound >= 2 ** 63;
+const isNone = (bound: number): boolean => bound <= 2 ** -64;
+
 /** Decisions shown of a list that may have one for each layer. */
 const maxDecisions = 8;
 
 /** One line for each decision that errors may change; empty if there are none. */
 export function decisionsText(decisions: Manifest["decisions"] = []): string {
-  const lines = decisions.map(({ operator, at, distance, outputs, published }) => {
-    const near = (nearness[operator] ?? "a number at most % from an integer").replace("%", String(distance));
+  const near = decisions.filter(({ distance }) => !isNone(distance));
+  const lines = near.map(({ operator, at, distance, outputs, published }) => {
+    const apart = (nearness[operator] ?? "a number at most % from an integer").replace("%", String(distance));
+    const what = isUnknown(distance) ? "any number, since errors leave the rings," : apart;
     const then = outputs.map(({ tensor, differs }) => `${tensor} may then differ by up to ${differs}`).join(", ");
-    return `decision ${at} (${operator}): ${near} may go either way; ${then}${published ? " (published, with private weights)" : ""}\n`;
+    return `decision ${at} (${operator}): ${what} may go either way; ${then}${published ? " (published, with private weights)" : ""}\n`;
   });
   const more = lines.length - maxDecisions;
   return [...lines.slice(0, maxDecisions), ...(more > 0 ? [`${more} more decisions are in manifest.json\n`] : [])].join(
@@ -100,7 +114,7 @@ export function declaredErrorsText(errors: Manifest["errors"] = [], preset?: str
   return errors
     .map(
       (each) =>
-        `declared error of ${each.tensor}: ${each.declared}${part(each)} (${each.published ? "published, with private weights" : "with public weights"})\n`,
+        `declared error of ${each.tensor}: ${isUnknown(each.declared) ? "none: errors may carry a value out of its ring" : `${each.declared}${part(each)}`} (${each.published ? "published, with private weights" : "with public weights"})\n`,
     )
     .join("");
 }

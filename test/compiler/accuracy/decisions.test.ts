@@ -2,12 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { measureErrors } from "../../../compiler/accuracy/error-bound.ts";
 import { loadCompiler } from "../../../compiler/api/compile.ts";
 import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { verifyCompilation } from "../../../compiler/api/verify.ts";
 import { writeBuild } from "../../../compiler/build/index.ts";
 import type { Compilation } from "../../../compiler/compile/index.ts";
 import { manifestText, verifiedText } from "../../../compiler/report/text/index.ts";
+import { loadPlain } from "../../../compiler/run/plain.ts";
 import { writeNpz } from "../../../compiler/tensors/index.ts";
 import type { DiagnosticError } from "../../../ir/diagnostic.ts";
 import { tensor } from "../../../ir/tensor.ts";
@@ -58,14 +60,21 @@ beforeAll(async () => {
 });
 
 /** Verified against a model that gives these instead. */
-const verified = (change: (y: Float64Array) => Float64Array) =>
+const verified = (change: (y: Float64Array) => Float64Array, x?: readonly number[]) =>
   verifyCompilation(build, {
     ...compilation,
     fileRuns: () => compilation.fileRuns(compilation.referenceRuns(1)),
     referenceRuns: (limit) =>
       compilation.referenceRuns(limit).map(({ inputs, outputs }) => {
         const { shape, data } = outputs.get("y")!;
-        return { inputs, outputs: new Map([...outputs, ["y", { shape, data: change(data) }]]) };
+        return {
+          inputs: x ? new Map([["x", { dtype: "float32", tensor: tensor(shape, x) }]]) : inputs,
+          outputs: new Map([
+            ...outputs,
+            ["y", { shape, data: change(data) }],
+            ...(x ? [["z", tensor(shape, x)] as const] : []),
+          ]),
+        };
       }),
   });
 
@@ -86,10 +95,54 @@ test("the manifest tells which decision may go either way, and what then becomes
 test("verification counts an element whose decision may go either way, and takes the other outcome", async () => {
   const { verified: found } = await verified((y) => y.with(0, -3));
   expect(found.map(({ output, undecided }) => [output, undecided])).toEqual([
-    ["y", { count: 1, of: 4 }],
+    ["y", { count: 1, of: 4, otherwise: 1, farthest: 10 }],
     ["z", undefined],
   ]);
+  expect(found[0]!.secureError).toBeLessThan(2 ** -8);
   expect(verifiedText(found)).toContain("1 of 4 elements of y depend on a decision that may go either way");
+  expect(verifiedText(found)).toContain("1 of them did, by up to 10: --quality precise");
+});
+
+const edge = Array.from({ length: 4 }, () => 0.5 + 2 ** -14);
+
+test("the ends of what can be published are said in words: no bound, and no error at all", () => {
+  const [one] = compilation.manifest.decisions!;
+  const [error] = compilation.manifest.errors!;
+  const says = (distance: number): string =>
+    manifestText({
+      ...compilation.manifest,
+      decisions: [{ ...one!, distance }],
+      errors: [{ ...error!, declared: 2 ** 63 }],
+    });
+  expect(says(2 ** -64)).not.toContain("decision /Greater");
+  expect(says(2 ** 63)).toContain(
+    "decision /Greater (compare): any number, since errors leave the rings, may go either way",
+  );
+  expect(says(2 ** 63)).toMatch(/declared error of [yz]: none: errors may carry a value out of its ring \(/);
+  expect(says(2 ** 63)).not.toContain("9223372036854776000");
+});
+
+test("where all elements depend on a decision, no error was measured: zero is not printed", async () => {
+  const { verified: found } = await verified(() => new Float64Array(4).fill(7), edge);
+  expect(found[0]).toMatchObject({ output: "y", undecided: { count: 4, of: 4, otherwise: 0, farthest: 0 } });
+  expect(found[0]!.relativeError).toBeUndefined();
+  expect(verifiedText(found)).toMatch(/^y +7\.0 +none compared +\d/m);
+});
+
+test("where most elements depend on a decision and some fell otherwise, the build is refused", async () => {
+  const failed = verified(() => new Float64Array([7, 7, -3, 7]), edge);
+  const { diagnostics } = (await failed.catch((error: unknown) => error)) as DiagnosticError;
+  expect(diagnostics.map(({ code }) => code)).toEqual(["MRL0508"]);
+  expect(diagnostics[0]!.message).toContain("found 4 of 4, of which 1 differ from float64, by up to 10 of 7.00");
+  expect(diagnostics[0]!.help).toMatch(/; --no-verify accepts the error$/);
+});
+
+test("own weights that their scale holds have no error, so large features do not widen the distance", async () => {
+  const { module, weights } = await loadPlain(build);
+  const inputs = new Map(module.inputs.map((id) => [id, tensor([1, 4], [1.75, 1.75, 1.75, 1.75])]));
+  const widest = (weightsAre: "own" | "stand-ins"): number =>
+    Math.max(...measureErrors(module, weights, inputs, { weightsAre }).distances.values());
+  expect(widest("own")).toBeLessThan(widest("stand-ins"));
 });
 
 test("verification refuses another decision outside of the distance", async () => {

@@ -158,7 +158,7 @@ describe("marillc check", () => {
     const { code, out, err } = await marillc("check", to);
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toMatch(
-      /opened +logits \[1, 4, 8\] to the client: computed from the client's input and the server's weights/,
+      /opened +"logits" \[1, 4, 8\] to the client: computed from the client's input and the server's weights/,
     );
     expect(out).toMatch(/PASSED: nothing is opened but the declared outputs, to their readers\n$/);
     const { json } = await marillcJson<{ passed: boolean; opened: readonly object[] }>("check", to);

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkFlow } from "../../../compiler/audit/check-flow.ts";
 import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
+import { securityTexts } from "../../../compiler/audit/security-texts.ts";
 import { packWeights, weightDigests } from "../../../compiler/build/pack-weights.ts";
 import type { Module } from "../../../ir/module.ts";
 import { print } from "../../../ir/text/print.ts";
@@ -72,7 +73,9 @@ export function goldenBuild(): BuildFiles {
   const manifest = {
     name: plan.name,
     setting: plan.setting,
-    security: "semi-honest",
+    security: securityTexts.get(plan.setting),
+    // The golden module rounds by shares before it opens, as systems that are only measured do.
+    numerics: "crypten",
     programHash: sha256(mir),
     artefactsHash: "",
     weights: Object.values(goldenModule.params).map((name) =>

@@ -39,7 +39,14 @@ export const twice: BuildFiles = withManifest(
   new Map([...keptBuild, ...[...programPaths, ...modulePaths].map(asDecode)]),
   ({ programHash, artefactsHash, cuts, reveals, ...manifest }) => {
     const own = { programHash, artefactsHash, cuts, reveals };
-    return { ...manifest, ...own, decode: own };
+    const decode = {
+      ...own,
+      // Three rows of earlier queries and three of its own.
+      places: 6,
+      kept: [{ name: "past", shape: [3, 4], width: 15 }],
+      cuts: (cuts as object[]).map((cut) => ({ ...cut, axis: 0 })),
+    };
+    return { ...manifest, ...own, decode };
   },
 );
 function asDecode(path: string): [string, Uint8Array] {

@@ -48,6 +48,19 @@ test("without a change the programs are those of the compiler", () => {
   expect(codesOf(edited((op) => [op]))).toEqual([]);
 });
 
+/** Other thresholds of the first range check. */
+function threshold(bounds: Readonly<Record<string, number>>): BuildFiles {
+  return edited(at(firstCheck().result, (op) => [{ ...op, attrs: { ...op.attrs, ...bounds } }]));
+}
+function withoutRange(): BuildFiles {
+  const [id] = firstCheck().operands as [string];
+  const { range: _, ...value } = module.values[id]!;
+  return edited((op) => [op], { [id]: value });
+}
+function firstCheck(): Op {
+  return module.steps.flatMap(({ ops }) => ops).find(({ name }) => name === "outside")!;
+}
+
 const count = module.values["guard.count"]!;
 /** A scalar that is no count of range checks, in the same ring. */
 const spied: Readonly<Record<string, Value>> = {
@@ -74,6 +87,26 @@ test.each<readonly [string, BuildFiles, string]>([
     edited(at("guard.any", (op) => [{ ...op, attrs: { ...op.attrs, hi: 5 } }])),
     "MRL0916",
   ],
+  // A client that chooses its inputs would find a hidden value by bisection.
+  ["whether a value is above 0.3", threshold({ hi: 0.3125 }), "MRL0916"],
+  ["whether a value is below 0", threshold({ lo: 0 }), "MRL0916"],
+  ["whether a value is above a bound beyond its range", threshold({ hi: 200 }), "MRL0916"],
+  [
+    "a check of more headroom than promised",
+    withManifest(files, (manifest) => ({ ...manifest, guard: { ...(manifest.guard as object), headroom: 4 } })),
+    "MRL0916",
+  ],
+  [
+    "a check of more elements than promised",
+    withManifest(files, (manifest) => ({ ...manifest, guard: { ...(manifest.guard as object), elements: 1 } })),
+    "MRL0916",
+  ],
+  [
+    "a check of another layer than promised",
+    withManifest(files, (manifest) => ({ ...manifest, guard: { ...(manifest.guard as object), layers: ["other"] } })),
+    "MRL0916",
+  ],
+  ["a value without a declared range", withoutRange(), "MRL0901"],
   ["a function of the output", edited(at("guard.count", spying), spied), "MRL0916"],
   ["the bit, to the server", edited(at("guard", (op) => [{ ...op, attrs: { to: "server" } }])), "MRL0916"],
   ["the bit of a build that promises none", withManifest(files, ({ guard: _, ...rest }) => rest), "MRL0910"],

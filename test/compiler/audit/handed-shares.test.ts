@@ -43,9 +43,9 @@ test("honest builds pass, and say what stays shared and what arrives so", () => 
   expect(first.kept).toEqual([{ value: "h", tensor: "h", shape: [2, 8], from: ["client", "server"] }]);
   expect(second.taken).toEqual([{ value: "h", tensor: "h", shape: [2, 8] }]);
   expect(flowReportText(first)).toMatch(
-    /stays shared +h \[2, 8\]: client and server each hold a residue; nobody reads it/,
+    /stays shared +"h" \[2, 8\]: client and server each hold a residue; nobody reads it/,
   );
-  expect(flowReportText(second)).toMatch(/arrives shared +h \[2, 8\]: client and server each hold a residue/);
+  expect(flowReportText(second)).toMatch(/arrives shared +"h" \[2, 8\]: client and server each hold a residue/);
 });
 
 test.each<[string, (claims: Claims) => object, RegExp]>([

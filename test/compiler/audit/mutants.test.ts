@@ -5,6 +5,8 @@ import { expect, test } from "vitest";
 import { flowReportText } from "../../../compiler/audit/audit-text.ts";
 import { checkFlow } from "../../../compiler/audit/check-flow.ts";
 import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
+import { securityTexts } from "../../../compiler/audit/security-texts.ts";
+import { securityStatement } from "../../../compiler/build/security-statement.ts";
 import { writeBuild } from "../../../compiler/build/write-build.ts";
 import { marillc } from "../../cli/run-cli.ts";
 import { edited, goldenBuild, withManifest } from "./builds.ts";
@@ -43,6 +45,21 @@ test("the golden build is sound: one value is opened, to the client", () => {
     oneWayReveal: 1,
     seededShare: 1,
   });
+});
+
+test("the security texts are those that the compiler writes", () => {
+  const nothing = { readers: new Set<string>(), serverInputs: false, keepsShares: false, guarded: false };
+  for (const [setting, text] of securityTexts) expect(securityStatement(setting, true, nothing).security).toBe(text);
+});
+
+test("what a check counts is in all programs", () => {
+  const { calls, programs, protocols } = checkFlow(build);
+  const both = checkFlow(twice);
+  expect([both.programs, both.calls, both.protocols.maskedOpen]).toEqual([
+    2 * programs,
+    2 * calls,
+    2 * protocols.maskedOpen!,
+  ]);
 });
 
 test("a party's folder is checked against its program.mir, and says what it does not show", () => {

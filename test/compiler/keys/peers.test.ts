@@ -78,6 +78,20 @@ test("a renewed key is trusted beside the old one until that is revoked", async 
   expect(await peersOf(alice)).toEqual(["dealer", "server.2027"]);
 });
 
+test("`keys renew` prints a command that works beside the old certificate, however often a key is renewed", async () => {
+  for (const [from, to] of [
+    ["bob", "bob-2"],
+    ["bob-2", "bob-3"],
+  ] as const) {
+    const { code, out } = await marillc("keys", "renew", at(from), at(to));
+    expect(code).toBe(0);
+    const name = /`marillc keys trust <its identity> (\S+) <that file>`/.exec(out)![1]!;
+    expect(name).toMatch(/^client\.bob-/);
+    expect((await marillc("keys", "trust", dealer, name, at(to, "cert.pem"))).code).toBe(0);
+  }
+  expect((await peersOf(dealer)).filter((peer) => peer.startsWith("client.bob"))).toHaveLength(3);
+});
+
 test.each<[string, () => Promise<unknown>, RegExp]>([
   ["a name that is no party's", () => trustPeer(server, "client.a/b", join(alice, "cert.pem")), /name of a party/],
   ["a party of the same role", () => trustPeer(server, "server.other", join(alice, "cert.pem")), /another role/],

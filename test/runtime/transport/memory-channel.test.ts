@@ -1,5 +1,6 @@
 import { MessageChannel } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
+import { decodeFailure, encodeFailure } from "../../../compiler/run/failure-message.ts";
 import { sessionError } from "../../../runtime/core/errors.ts";
 import type { Channel } from "../../../runtime/transport/channel.ts";
 import { memoryPair } from "../../../runtime/transport/memory-channel.ts";
@@ -63,6 +64,24 @@ describe("a channel in memory", () => {
     const error = await client.receive({ exactBytes: 1 }).catch((caught) => caught);
     expect(error.reason).toBe("peerAborted");
     expect(error.peerCode).toBe(sessionError(reason, {}).code);
+  });
+
+  test("what a server tells a client to correct is the client's own error; what a client says is not the server's", async () => {
+    const stopped = async (by: "client" | "server", reason: "busy" | "noServerInput" | "wrongLength") => {
+      const [client, server] = memoryPair("client", "server");
+      const [one, other] = by === "server" ? [server, client] : [client, server];
+      await one.close(sessionError(reason, { peer: by }, reason === "busy" ? { retryAfterSeconds: 3 } : {}));
+      return other.receive({ exactBytes: 1 }).catch((caught) => caught);
+    };
+    expect(await stopped("server", "busy")).toMatchObject({
+      ...{ reason: "peerAborted", code: "MRL0740", message: "the server has no room for this session now" },
+      help: expect.stringMatching(/^ask again in about 3 s/),
+    });
+    const noInput = await stopped("server", "noServerInput");
+    expect(noInput).toMatchObject({ code: "MRL0729", help: expect.stringContaining("query --record <name>") });
+    expect(decodeFailure(structuredClone(encodeFailure(noInput)))).toMatchObject({ code: "MRL0729" });
+    expect(await stopped("server", "wrongLength")).toMatchObject({ code: "MRL0706", peerCode: "MRL0702" });
+    expect(await stopped("client", "busy")).toMatchObject({ code: "MRL0706", peerCode: "MRL0740" });
   });
 
   test("what was sent before an orderly end is delivered, then the peer has left", async () => {

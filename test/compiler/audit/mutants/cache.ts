@@ -1,9 +1,11 @@
 import type { BuildFiles } from "../../../../compiler/audit/party-files.ts";
-import { edited, modulePaths, programPaths, withManifest } from "../builds.ts";
+import { edited, modulePaths, programPaths, textOf, withManifest } from "../builds.ts";
 import { decodePaths } from "../cached-build.ts";
 import { both, inAll, inModule, type Mutant, oneMore, only, swap, swapAll } from "./edits.ts";
 
 /** All parties' programs for one position. */
+const inChunk = (claims: object) => (files: BuildFiles) =>
+  withManifest(files, (manifest) => ({ ...manifest, decode: { ...(manifest.decode as object), ...claims } }));
 const inDecode = (edit: (text: string) => string) => (files: BuildFiles) => edited(files, decodePaths, edit);
 const decodeModules = modulePaths.map((path) => path.replace("program.", "decode."));
 const inBoth = (edit: (text: string) => string) => both(inAll(edit), inDecode(edit));
@@ -27,6 +29,24 @@ const alike = (edit: (text: string) => string) => (text: string) => {
 
 /** Changes to the values kept between queries, in the build with two programs over one state. */
 export const kept: readonly Mutant[] = [
+  {
+    what: "a program for more positions than the manifest says",
+    codes: ["MRL0910"],
+    of: inChunk({ places: 3 }),
+  },
+  {
+    what: "a kept value of the manifest that no program keeps",
+    codes: ["MRL0910"],
+    of: inChunk({ kept: [{ name: "ghost", shape: [1], width: 1 }] }),
+  },
+  {
+    what: "a second manifest of the same program",
+    codes: ["MRL0910"],
+    of: (files) => {
+      const { decode } = JSON.parse(textOf(files, "manifest.json")) as { decode: object };
+      return inChunk({ windows: [decode, decode] })(files);
+    },
+  },
   { what: "a kept wire opened to the client", codes: ["MRL0905"], of: inDecode(alike(revealed)) },
   { what: "a kept wire opened again under another mask", codes: ["MRL0904"], of: inDecode(alike(openedAgain)) },
   {

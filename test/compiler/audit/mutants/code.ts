@@ -3,6 +3,28 @@ import { bias, client, inAll, type Mutant, ofWeights, only, swap } from "./edits
 /** Code that marillc does not write. */
 export const code: readonly Mutant[] = [
   { what: "an import more", codes: ["MRL0901"], of: client(swap("import type", 'import "./more.js";\nimport type')) },
+  {
+    what: "a return that ends before its outputs",
+    codes: ["MRL0901"],
+    of: only("client/program.js")(swap("return {", "return\n{")),
+  },
+  {
+    what: "a return that ends at a comment",
+    codes: ["MRL0901"],
+    of: only("client/program.js")(swap("return {", "return // /k/Add\n{")),
+  },
+  {
+    what: "a yield that ends before its protocol",
+    codes: ["MRL0901"],
+    of: only("server/program.js")(swap("yield*", "yield\n*")),
+  },
+  ...["await", "yield", "this", "let", "undefined"].map(
+    (word): Mutant => ({
+      what: `a variable called ${word}`,
+      codes: ["MRL0901"],
+      of: inAll((text) => text.replaceAll(/\bgate_open\b/g, word)),
+    }),
+  ),
   { what: "an import that is code", codes: ["MRL0901"], of: client(swap("import type {", "import {")) },
   {
     what: "an import of something else",
@@ -87,6 +109,16 @@ export const code: readonly Mutant[] = [
     what: "a value under the name of a tool",
     codes: ["MRL0901"],
     of: inAll((text) => text.replace(/\bk_biased\b/g, "local")),
+  },
+  {
+    what: "a call of a protocol outside of the list",
+    codes: ["MRL0901"],
+    of: inAll(swap("maskedMul,", "maskedRelu,")),
+  },
+  {
+    what: "more names than calls that run together",
+    codes: ["MRL0901"],
+    of: inAll(swap("const [q_a, k] = yield* parallel(", "const [q_a, k, more] = yield* parallel(")),
   },
   { what: "a protocol that hides a tool", codes: ["MRL0901"], of: inAll(swap("fourierSilu,", "party,")) },
   {

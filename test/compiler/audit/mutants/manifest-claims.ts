@@ -50,10 +50,32 @@ export const promises: readonly Mutant[] = [
     of: only("client/manifest.json")(swap("semi-honest", "malicious")),
   },
   {
+    what: "a stronger promise of security",
+    codes: ["MRL0910"],
+    of: (files) => withManifest(files, (manifest) => ({ ...manifest, security: "malicious, with abort" })),
+  },
+  {
+    what: "a rounding by shares as our own numerics",
+    codes: ["MRL0917"],
+    of: (files) => withManifest(files, (manifest) => ({ ...manifest, numerics: "marill" })),
+  },
+  {
+    what: "a rounding by shares under no numerics",
+    codes: ["MRL0917"],
+    of: (files) => withManifest(files, ({ numerics: _, ...manifest }) => manifest),
+  },
+  {
+    what: "the numerics of a system that nobody knows",
+    codes: ["MRL0917"],
+    of: (files) => withManifest(files, (manifest) => ({ ...manifest, numerics: "faithful" })),
+  },
+  {
     what: "wider bounds of an input in the manifest",
     codes: ["MRL0910"],
     of: withBounds([-4, 4]),
   },
+  { what: "a higher bound of an input in the manifest", codes: ["MRL0910"], of: withBounds([-2, 4]) },
+  { what: "a lower bound of an input in the manifest", codes: ["MRL0910"], of: withBounds([-4, 2]) },
   {
     what: "an input without bounds",
     codes: ["MRL0910"],
