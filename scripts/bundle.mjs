@@ -32,6 +32,8 @@ const { metafile } = await build({
   format: "esm",
   platform: "node",
   target: "node20",
+  // Names stay, for stacks.
+  minifyWhitespace: true,
   external: Object.keys(allDependencies).filter((name) => !included.includes(name)),
   metafile: true,
   plugins: [{ name: "vendored", setup: ({ onResolve }) => onResolve({ filter: /\/vendor\// }, keepOutside) }],

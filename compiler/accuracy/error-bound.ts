@@ -148,8 +148,10 @@ function exactParams(module: Module, weights: WeightStore, weightsAre: "own" | "
     const name = module.params[id];
     if (name === undefined || !isFixed(element)) return false;
     if (element.scale < 8 || (sizeOf(shape) === 1 && multiplies(id))) return true;
+    // Of the private weights only whole numbers, as select features: others stand for weights of their kind.
+    const unit = label === "public" ? 2 ** element.scale : 1;
     const data = label === "public" || weightsAre === "own" ? weights.get(name)?.data : undefined;
-    return data?.every((x) => Number.isInteger(x * 2 ** element.scale)) === true;
+    return data?.every((x) => Number.isInteger(x * unit)) === true;
   };
 }
 

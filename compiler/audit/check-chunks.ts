@@ -22,7 +22,7 @@ export function checkChunks(
     .map((name) => `the manifest describes ${name} twice`);
   for (const [name, chunk] of chunks) {
     const program = programs.get(name);
-    if (program) messages.push(...chunkMismatches(program, chunk).map((what) => `${name} ${what}`));
+    if (program) messages.push(...chunkMismatches(program, chunk, name === "decode").map((what) => `${name} ${what}`));
   }
   return messages.map((message) => ({ code: "MRL0910", message, at: "manifest.json" }));
 }
@@ -33,6 +33,7 @@ const keptText = ({ shape, width }: { readonly shape: readonly number[]; readonl
 function chunkMismatches(
   { inputs, cached }: ParsedProgramText,
   { places, kept = [], cuts }: ParsedChunk,
+  continues: boolean,
 ): readonly string[] {
   const mine = [...cached].map(([name, decl]) => keptText(decl, name));
   const said = kept.map((each) => keptText(each, each.name));
@@ -40,8 +41,8 @@ function chunkMismatches(
   const rows = cuts.flatMap(({ value, axis }) =>
     axis === undefined ? [] : (inputs.get(value)?.shape[axis] ?? Number.NaN),
   );
-  // Rows of earlier queries and its own.
-  const positions = new Set(rows.flatMap((own) => [...past].map((earlier) => earlier + own)));
+  // Decoding reads rows of earlier queries beside its own; a shorter window has its own alone.
+  const positions = new Set(continues ? rows.flatMap((own) => [...past].map((earlier) => earlier + own)) : rows);
   const isFor = positions.size === 1 && positions.has(places ?? Number.NaN);
   return [
     ...mine.filter((each) => !said.includes(each)).map((each) => `keeps ${each}; the manifest does not say so`),

@@ -105,11 +105,12 @@ function inRing({ operands, result, attrs }: Spec, ring: number | undefined): Sp
   return { operands: operands.map(wide), result: wide(result), attrs };
 }
 
-/** A linear operator that each party computes on its share alone. */
-function isLocalLinear(module: Module, { name, operands }: Op): boolean {
+/** An operator that each party computes on its share alone, as a product with public numbers. */
+function isLocal(module: Module, { name, operands }: Op): boolean {
   const labels = operands.map((id) => typeOf(module, id).label);
-  return opDef(name).linear === "joint" && !needsProtocol(opDef(name), labels);
+  return !conversions.includes(name) && !needsProtocol(opDef(name), labels);
 }
+const isLocalLinear = (module: Module, op: Op): boolean => opDef(op.name).linear === "joint" && isLocal(module, op);
 
 /** The operator that produced the operand of an op, before local linear operators. */
 function producerOperator(module: Module, makers: ReadonlyMap<ValueId, Op>, { operands }: Op): string {
@@ -125,7 +126,7 @@ const keepsValues: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Truncations whose result is opened, at most after operators that compute locally and linearly or that round nothing. The
+ * Truncations whose result is opened, at most after operators that compute locally or that round nothing. The
  * carry of a fast one is a function of the reader's own share and of the bits that it drops: a client who repeats a
  * question sees it under many shares, and the dropped bits with it. These round exactly, and leave fresh shares.
  */
@@ -138,7 +139,7 @@ function openedTruncations(module: Module, makers: ReadonlyMap<ValueId, Op>): Re
     if (!maker || seen.has(id)) continue;
     seen.add(id);
     if (maker.name === "truncate") found.add(id);
-    if (keepsValues.has(maker.name) || isLocalLinear(module, maker)) waiting.push(...maker.operands);
+    if (keepsValues.has(maker.name) || isLocal(module, maker)) waiting.push(...maker.operands);
   }
   return found;
 }

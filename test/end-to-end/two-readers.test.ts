@@ -46,8 +46,8 @@ describe("an output of both", () => {
     expect(roles.client).toContain("receives the outputs revealed to it");
     expect(roles.server).toBe("holds the private weights, receives the outputs revealed to it");
     const { out } = await marillc("check", at("both"));
-    expect(out).toContain("y [4, 1] to the client");
-    expect(out).toContain("y (y.server) [4, 1] to the server");
+    expect(out).toContain('"y" [4, 1] to the client');
+    expect(out).toContain('"y" (y.server) [4, 1] to the server');
     expect(out).toContain("PASSED");
   });
 

@@ -14,7 +14,7 @@ const entries = [
   "runtime/platform/browser.js",
 ];
 
-const specifiers = /(?:from |import\(|import )"(\.{1,2}\/[^"]+\.m?js)"/g;
+const specifiers = /(?:from ?|import\(|import ?)"(\.{1,2}\/[^"]+\.m?js)"/g;
 
 /** Modules of dist that some entry imports, directly or not. */
 export function reachedFrom(folder: string): ReadonlySet<string> {
