@@ -33,3 +33,12 @@ export function withOps(
     values: keep<Value>(next.values),
   };
 }
+
+/** x < y is y > x: the kind of a comparison whose operands change places. */
+export const mirroredComparison: Readonly<Record<string, string>> = {
+  equal: "equal",
+  less: "greater",
+  "less-or-equal": "greater-or-equal",
+  greater: "less",
+  "greater-or-equal": "less-or-equal",
+};

@@ -8,7 +8,7 @@ import {
   predictSetup,
   type QueryPosition,
 } from "../../runtime/session/index.ts";
-import type { Channel } from "../../runtime/transport/index.ts";
+import { aroundChannel, type Channel } from "../../runtime/transport/index.ts";
 import { InternalError } from "./internal-error.ts";
 
 /** Traffic that a party counted on its links. */
@@ -108,24 +108,15 @@ export function watchMemory(everyMs = 20): MemoryWatch {
 }
 
 /** A channel that samples the memory at every frame: between rounds no timer fires. */
-export const watchChannel = (channel: Channel, watch: MemoryWatch): Channel => ({
-  peer: channel.peer,
-  left: channel.left,
-  ...(channel.link && { link: channel.link }),
-  get sent() {
-    return channel.sent;
-  },
-  get received() {
-    return channel.received;
-  },
-  send: (frame, kind) => {
-    watch.sample();
-    return channel.send(frame, kind);
-  },
-  receive: async (expected) => {
-    const frame = await channel.receive(expected);
-    watch.sample();
-    return frame;
-  },
-  close: (reason) => channel.close(reason),
-});
+export const watchChannel = (channel: Channel, watch: MemoryWatch): Channel =>
+  aroundChannel(channel, {
+    send: (frame, kind) => {
+      watch.sample();
+      return channel.send(frame, kind);
+    },
+    receive: async (expected) => {
+      const frame = await channel.receive(expected);
+      watch.sample();
+      return frame;
+    },
+  });

@@ -1,6 +1,6 @@
 import { totalmem } from "node:os";
 import { sessionError } from "../../runtime/core/index.ts";
-import type { Channel } from "../../runtime/transport/index.ts";
+import { aroundChannel, type Channel } from "../../runtime/transport/index.ts";
 
 /** Memory that the queries of all long sessions share. First come, first served. */
 export interface MemoryBudget {
@@ -60,16 +60,7 @@ export function aroundQueries(
     share?.release();
     share = undefined;
   };
-  const channel: Channel = {
-    peer: server.peer,
-    left: server.left,
-    get sent() {
-      return server.sent;
-    },
-    get received() {
-      return server.received;
-    },
-    send: (frame, kind) => server.send(frame, kind),
+  const channel = aroundChannel(server, {
     receive: async (expected) => {
       // After the handshakes, only requests are control frames.
       if (expected.kind !== "control") return await server.receive(expected);
@@ -78,8 +69,7 @@ export function aroundQueries(
       share = await takeShare();
       return frame;
     },
-    close: (reason) => server.close(reason),
-  };
+  });
   return { channel, end };
 }
 

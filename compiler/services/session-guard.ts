@@ -1,5 +1,5 @@
 import { type SessionError, sessionError } from "../../runtime/core/index.ts";
-import type { Channel } from "../../runtime/transport/index.ts";
+import { aroundChannel, type Channel } from "../../runtime/transport/index.ts";
 import type { Admission, Turn } from "./admission.ts";
 import type { ServiceLimits } from "./service-limits.ts";
 
@@ -67,15 +67,7 @@ export function guardSession(
   return {
     around: (channel, makesRoom) => {
       watched.push(channel);
-      return {
-        peer: channel.peer,
-        left: channel.left,
-        get sent() {
-          return channel.sent;
-        },
-        get received() {
-          return channel.received;
-        },
+      return aroundChannel(channel, {
         send: async (frame, kind) => {
           await orYield(channel.send(frame, kind), false);
           countBytes();
@@ -85,8 +77,7 @@ export function guardSession(
           countBytes();
           return frame;
         },
-        close: (reason) => channel.close(reason),
-      };
+      });
     },
     whileWaiting: (work) => orYield(work, false),
     onCompute: (ms) => {

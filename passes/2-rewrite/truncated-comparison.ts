@@ -1,4 +1,5 @@
 import type { Op, ValueId } from "../../ir/module.ts";
+import { mirroredComparison } from "../graph.ts";
 import { type Draft, publicScalar } from "./draft.ts";
 
 /** Relation of x to a bound that holds exactly where trunc(x) < c, for an integer c. */
@@ -13,15 +14,6 @@ const bounds: Readonly<Record<string, (c: number) => readonly Bound[]>> = {
   greater: (c) => [above(c)],
   "greater-or-equal": (c) => [above(c - 1)],
   equal: (c) => [above(c - 1), below(c + 1)],
-};
-
-/** x < y is y > x. */
-const mirrored: Readonly<Record<string, string>> = {
-  equal: "equal",
-  less: "greater",
-  "less-or-equal": "greater-or-equal",
-  greater: "less",
-  "greater-or-equal": "less-or-equal",
 };
 
 /**
@@ -41,7 +33,7 @@ export function compareTruncated(op: Op, draft: Draft): ValueId | undefined {
     );
     return parts.reduce((all, part) => draft.emit("logic", [all, part], { kind: "and" }, `${op.result}.both`));
   };
-  return from(x, y, kind) ?? from(y, x, mirrored[kind]!);
+  return from(x, y, kind) ?? from(y, x, mirroredComparison[kind]!);
 }
 
 /** The one integer of a public param; undefined for another value, or one that would change the result's shape. */

@@ -12,6 +12,8 @@ import {
   type Spec,
 } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
+import { mirroredComparison } from "../graph.ts";
+import { opsBeforeReveals } from "./before-reveals.ts";
 import { type Candidate, candidatesOf, cheapest, type LinkSpeed, type Objective } from "./cheapest.ts";
 import { refusalAdvice } from "./refusal-advice.ts";
 import { specOf } from "./spec.ts";
@@ -48,21 +50,13 @@ const labelsOfForm: Readonly<Record<OperandForm, readonly Label[]>> = {
 /** Operators that need a protocol whatever the labels of their operands: they change how a value is held. */
 const conversions: readonly string[] = ["share", "open", "extend", "reveal", "hand-over", "take-over"];
 
-/** x < y is y > x. */
-const mirrored: Readonly<Record<string, string>> = {
-  equal: "equal",
-  less: "greater",
-  "less-or-equal": "greater-or-equal",
-  greater: "less",
-  "greater-or-equal": "less-or-equal",
-};
 /** Operators whose two operands may be swapped, with their attributes after the swap. */
 const swapped: Readonly<Record<string, (attrs: Attrs) => Attrs>> = {
   mul: (attrs) => attrs,
   logic: (attrs) => attrs,
   maximum: (attrs) => attrs,
   minimum: (attrs) => attrs,
-  compare: (attrs) => ({ ...attrs, kind: mirrored[String(attrs.kind)]! }),
+  compare: (attrs) => ({ ...attrs, kind: mirroredComparison[String(attrs.kind)]! }),
 };
 
 /** x·y = y·x, x < y = y > x: puts an operand that is not secret on the right, where protocols expect it. */
@@ -130,18 +124,9 @@ const keepsValues: ReadonlySet<string> = new Set([
  * carry of a fast one is a function of the reader's own share and of the bits that it drops: a client who repeats a
  * question sees it under many shares, and the dropped bits with it. These round exactly, and leave fresh shares.
  */
-function openedTruncations(module: Module, makers: ReadonlyMap<ValueId, Op>): ReadonlySet<ValueId> {
-  const found = new Set<ValueId>();
-  const seen = new Set<ValueId>();
-  const waiting = opsOf(module).flatMap(({ name, operands }) => (name === "reveal" ? operands : []));
-  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-    const maker = makers.get(id);
-    if (!maker || seen.has(id)) continue;
-    seen.add(id);
-    if (maker.name === "truncate") found.add(id);
-    if (keepsValues.has(maker.name) || isLocal(module, maker)) waiting.push(...maker.operands);
-  }
-  return found;
+function openedTruncations(module: Module): ReadonlySet<ValueId> {
+  const before = opsBeforeReveals(module, (op) => keepsValues.has(op.name) || isLocal(module, op));
+  return new Set(before.filter(({ name }) => name === "truncate").map(({ result }) => result));
 }
 
 /**
@@ -153,7 +138,7 @@ export function chooseProtocols(module: Module, options: SelectOptions): readonl
   const missing: Diagnostic[] = [];
   const makers = new Map(opsOf(module).map((op) => [op.result, op]));
   // Presets of other systems measure what their authors built, the leak of its truncations included.
-  const opened = families[0] === "marill" ? openedTruncations(module, makers) : new Set<ValueId>();
+  const opened = families[0] === "marill" ? openedTruncations(module) : new Set<ValueId>();
   const ops = opsOf(module).map((original) => {
     const op = orderOperands(module, original);
     const labels = op.operands.map((id) => typeOf(module, id).label);

@@ -1,6 +1,7 @@
-import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
+import { type Module, type Op, opsOf } from "../../ir/module.ts";
 import { isExact } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
+import { opsBeforeReveals } from "./before-reveals.ts";
 import { specOf } from "./spec.ts";
 
 /** Operators of one kind whose protocols may differ from the interpreter. */
@@ -32,17 +33,10 @@ export function inexactOperators(module: Module): readonly Inexact[] {
  * carries of shares, which whoever repeats a question sees under many shares.
  */
 export function openedRoundings(module: Module): readonly string[] {
-  const makers = new Map(opsOf(module).map((op) => [op.result, op]));
-  const found = new Set<string>();
-  const seen = new Set<ValueId>();
-  const waiting = opsOf(module).flatMap(({ name, operands }) => (name === "reveal" ? operands : []));
-  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-    const maker = makers.get(id);
-    if (!maker || seen.has(id)) continue;
-    seen.add(id);
-    const protocol = maker.protocol === undefined ? undefined : protocols.get(maker.protocol);
-    if (protocol && !isExact(protocol, specOf(module, maker))) found.add(protocol.name);
-    else if (maker.name !== "truncate") waiting.push(...maker.operands);
-  }
-  return [...found].sort();
+  const rounding = (op: Op): string | undefined => {
+    const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
+    return protocol && !isExact(protocol, specOf(module, op)) ? protocol.name : undefined;
+  };
+  const before = opsBeforeReveals(module, (op) => op.name !== "truncate" && rounding(op) === undefined);
+  return [...new Set(before.flatMap((op) => rounding(op) ?? []))].sort();
 }

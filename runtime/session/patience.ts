@@ -1,5 +1,12 @@
 import type { Role } from "../core/index.ts";
-import { type Channel, type LinkProfile, nowMs, slowestLink, transmissionMs } from "../transport/index.ts";
+import {
+  aroundChannel,
+  type Channel,
+  type LinkProfile,
+  nowMs,
+  slowestLink,
+  transmissionMs,
+} from "../transport/index.ts";
 import type { Prediction } from "./predict.ts";
 
 /** Computing that no byte and no round stands for, in ms: loading, plaintext layers, other sessions of a busy machine. */
@@ -36,23 +43,13 @@ export function createPatience(links: readonly Channel[]): Patience {
   const queryMs = (prediction: Prediction): number =>
     transferMs(prediction) + (prediction.offline.rounds + prediction.online.rounds) * link.roundTripMs;
   let query: { readonly silenceMs: number; readonly endsAtMs: number } | undefined;
-  const patient = (channel: Channel): Channel => ({
-    peer: channel.peer,
-    left: channel.left,
-    ...(channel.link && { link: channel.link }),
-    get sent() {
-      return channel.sent;
-    },
-    get received() {
-      return channel.received;
-    },
-    send: (frame, kind) => channel.send(frame, kind),
-    receive: (expected) =>
-      channel.receive(
-        query ? { ...expected, extraMs: query.silenceMs, withinMs: Math.max(0, query.endsAtMs - nowMs()) } : expected,
-      ),
-    close: (reason) => channel.close(reason),
-  });
+  const patient = (channel: Channel): Channel =>
+    aroundChannel(channel, {
+      receive: (expected) =>
+        channel.receive(
+          query ? { ...expected, extraMs: query.silenceMs, withinMs: Math.max(0, query.endsAtMs - nowMs()) } : expected,
+        ),
+    });
   return {
     begin: (prediction) => {
       query = {

@@ -1,3 +1,4 @@
+export { aroundChannel } from "./around-channel.ts";
 export {
   type Channel,
   type ChannelOptions,

@@ -65,17 +65,17 @@ export function* bucketMax(
   // The element's own mask hides the index of this lookup.
   const unit = entriesFrom(party.dealt(own), turned, count);
   let counts = suffixSums(groupSums(unit, levels[0]!));
-  let filled: RingTensor | undefined;
+  let occupied: RingTensor | undefined;
   for (const [level, groups] of levels.entries()) {
-    if (filled) counts = groupSums(filled, groups);
+    if (occupied) counts = groupSums(occupied, groups);
     // A count plus a uniform mask of its ring: safe to open.
     const open = yield* maskAndOpen(party, counts);
     const tables = party.dealt(unitVectors(open.mask.secret, widths[level + 1] ?? x.opened.width));
     // The mask is the opened count exactly if the count is 0.
     const empty = entryAt(entriesFrom(tables, open.opened, 1), 0);
-    filled = add(neg(empty), publicConstant(party, empty, empty.shape, empty.width, 1));
+    occupied = add(neg(empty), publicConstant(party, empty, empty.shape, empty.width, 1));
   }
-  const above = reduceSum(filled!, [0], false);
+  const above = reduceSum(occupied!, [0], false);
   const largest = add(above, publicConstant(party, above, above.shape, above.width, lo));
   // x + r is uniform as in every opening.
   return yield* maskAndOpen(party, largest);
