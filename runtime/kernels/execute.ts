@@ -27,8 +27,11 @@ const mostElements = 8192;
 const stagger = 5 * 64;
 const page = 65_536;
 
-interface Compiled {
-  readonly run: (bytes: number) => void;
+interface Prepared {
+  /** For the elements of a tile: of u32 areas of so many bytes, and twice as many in areas of the other lanes. */
+  run: (bytes: number) => void;
+  /** Values that were interpreted; undefined once the kernel is compiled. */
+  interpreted: number | undefined;
   readonly layout: TileLayout;
   /** Elements of a tile: a whole number of groups, of packing too. */
   readonly elements: number;
@@ -36,8 +39,11 @@ interface Compiled {
   readonly outputs: readonly Lane[];
 }
 
+/** Compiling takes as long as interpreting so many values: a kernel that is used less is not compiled. */
+const worthCompiling = 100_000;
+
 /** Kernels by their text. A program has some hundreds. */
-const compiled = new Map<string, Compiled>();
+const prepared = new Map<string, Prepared>();
 
 /**
  * Executes a kernel on `count` elements, tile by tile. The time depends on the kernel and the count alone.
@@ -45,8 +51,9 @@ const compiled = new Map<string, Compiled>();
  */
 export function execute(kernel: Kernel, inputs: readonly Input[], outputs: readonly Output[], count: number): void {
   const key = printKernel(kernel);
-  const code = compiled.get(key) ?? compile(kernel);
-  compiled.set(key, code);
+  const code = prepared.get(key) ?? prepare(kernel);
+  prepared.set(key, code);
+  compileIfWorth(code, kernel, count);
   if (inputs.length !== code.inputs.length || outputs.length !== code.outputs.length) {
     throw new RangeError(
       `a kernel of ${code.inputs.length} inputs and ${code.outputs.length} outputs got ${inputs.length} and ${outputs.length}`,
@@ -92,7 +99,7 @@ function writeTile(output: Output, address: number, lane: Lane, from: number, si
 
 const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to;
 
-function compile(kernel: Kernel): Compiled {
+function prepare(kernel: Kernel): Prepared {
   const inputs = inputsOf(kernel);
   const lanes = { inputs: inputs.map(({ lane }) => lane), outputs: outputLanes(kernel) };
   const each = [...inputs.filter(({ kind }) => kind === "each").map(({ lane }) => lane), ...lanes.outputs];
@@ -110,14 +117,21 @@ function compile(kernel: Kernel): Compiled {
     outputs: lanes.outputs.map((lane) => reserve(lane, elements)),
   };
   ensureRoom(end);
-  const exported = hasSimd()
-    ? (instantiate(moduleBytes([encodeKernel(kernel, layout)]), imports()) as Pick<Compiled, "run">)
-    : { run: interpreted(kernel, layout) };
-  return { run: exported.run, layout, elements, ...lanes };
+  return { run: inTypeScript(kernel, layout), interpreted: 0, layout, elements, ...lanes };
+}
+
+/** Depends on the kernel and on counts alone, as the time of a kernel does. */
+function compileIfWorth(code: Prepared, kernel: Kernel, count: number): void {
+  if (code.interpreted === undefined || !hasSimd()) return;
+  code.interpreted += count * kernel.values.length;
+  if (code.interpreted < worthCompiling) return;
+  const bytes = moduleBytes([encodeKernel(kernel, code.layout)]);
+  code.run = (instantiate(bytes, imports()) as Pick<Prepared, "run">).run;
+  code.interpreted = undefined;
 }
 
 /** The kernel in TypeScript, on the same tiles. */
-function interpreted(kernel: Kernel, layout: TileLayout): Compiled["run"] {
+function inTypeScript(kernel: Kernel, layout: TileLayout): Prepared["run"] {
   const inputs = inputsOf(kernel);
   return (bytes) => {
     const { words } = scratch();

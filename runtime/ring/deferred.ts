@@ -11,7 +11,7 @@ import { readStrided } from "./strided.ts";
 import { deferredOf, deferredTensor, isMeta, lanesOf, type RingTensor, type Shape, sizeOf } from "./tensor.ts";
 
 /** Elements from which on deferring pays: below, a loop is done before a kernel is found. */
-export const deferFrom = { elements: 2048 };
+export const deferFrom = { elements: 8192 };
 
 /** Terms of a kernel: beyond, parts are computed on their own. */
 const mostTerms = 2000;
