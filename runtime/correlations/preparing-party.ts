@@ -1,6 +1,7 @@
 import type { FreshMask, Party } from "../core/index.ts";
 import {
   add,
+  computeNow,
   metaTensor,
   narrow,
   packedBytes,
@@ -89,7 +90,7 @@ export function preparingParty(sources: CorrelationSources): Party {
       const top = half(label, share.shape, width - share.width);
       return keep(label, add(widen(share, width), shiftLeft(widen(top, width), share.width)));
     },
-    offline: (compute) => keep(label, compute()),
+    offline: (compute) => keep(label, computeNow(compute())),
   });
   return at("");
 }

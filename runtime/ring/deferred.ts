@@ -162,7 +162,7 @@ function wordsOf(contents: Contents): Uint32Array {
 /** The elements in the wire format; undefined for a tensor whose rows do not end at a byte. */
 export function packDeferred(tensor: RingTensor): Uint8Array | undefined {
   const contents = contentsOf(tensor) ?? computed(tensor);
-  const { width, count, pending, packed } = contents;
+  const { width, count, pending, packed, words } = contents;
   if (packed) return packed;
   const rowLength = pending?.rowLength ?? count;
   if (rowLength < count && (rowLength * width) % 8 !== 0) return undefined;
@@ -179,15 +179,22 @@ export function packDeferred(tensor: RingTensor): Uint8Array | undefined {
       rowLength,
     );
   });
-  settle(contents, { packed: bytes });
+  if (!words) settle(contents, { packed: bytes });
   return bytes;
 }
 
-/** What was computed replaces the recipe, and lets go of what that read. */
+/** What was computed replaces the recipe, and lets go of what that read: one form is kept. */
 function settle(contents: Contents, found: { readonly words?: Uint32Array; readonly packed?: Uint8Array }): void {
   contents.pending = undefined;
-  contents.words ??= found.words;
-  contents.packed ??= found.packed;
+  contents.words = found.words;
+  contents.packed = found.packed;
+}
+
+/** Computes a deferred tensor now: where its time is to be spent. */
+export function computeNow(tensor: RingTensor): RingTensor {
+  const contents = contentsOf(tensor);
+  if (contents?.pending) wordsOf(contents);
+  return tensor;
 }
 
 function forRows(count: number, visit: (rows: readonly number[]) => void): void {

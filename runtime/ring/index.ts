@@ -14,6 +14,7 @@ export { bitAt, extractBits, lessThan, msb } from "./bits.ts";
 export { broadcastShapes } from "./broadcast.ts";
 export { fromIntegers, fromReal, residue, toIntegers, toReal } from "./convert.ts";
 export { type ConvolutionGeometry, convolve, convolveInteger, sumWindows } from "./convolution.ts";
+export { computeNow } from "./deferred.ts";
 export { combineDigits, dropSingles, onesBelow, subsetProducts, withSingles } from "./digit-tables.ts";
 export { exponentials } from "./exponential.ts";
 export { type GgmCorrections, type GgmRoot, generateCorrections, isBelowPoint, leafBits, unitVector } from "./ggm.ts";
