@@ -13,6 +13,8 @@ import { edited, goldenBuild, withManifest } from "./builds.ts";
 import { twice } from "./cached-build.ts";
 import { mutants } from "./mutants/all.ts";
 import { kept } from "./mutants/cache.ts";
+import { inAll, ofWeights, swap, swapAll } from "./mutants/edits.ts";
+import { relabelled } from "./mutants/labels.ts";
 
 const build = goldenBuild();
 
@@ -105,6 +107,31 @@ test.each(mutants)("$what is refused with its own code", ({ of, codes }) => {
   const { findings } = checkFlow(of(build));
   expect(findings.map(({ code }) => code)).toEqual(expect.arrayContaining([...codes]));
   for (const { at } of findings) expect(at).not.toBe("");
+});
+
+test.each<[string, (files: BuildFiles) => BuildFiles, string]>([
+  [
+    "an output of another scale",
+    inAll(swapAll('scale: 12, lo: -1, hi: 1, to: "client"', 'scale: 11, lo: -1, hi: 1, to: "client"')),
+    "logits is opened as 14 bits, 12 fractional [9], and declared as 14 bits, 11 fractional [9]",
+  ],
+  [
+    "a weight of another scale",
+    inAll(ofWeights(swap("width: 12, scale: 12", "width: 12, scale: 11"))),
+    "o: weight o.weight is 12 bits, 11 fractional [4, 3], not 12 bits, 12 fractional [4, 3]",
+  ],
+  [
+    "a private weight with a digest",
+    (files) => withManifest(files, relabelled("server", "00".repeat(32))),
+    "weight model.k.bias is server with a digest",
+  ],
+  [
+    "a public weight without a digest",
+    (files) => withManifest(files, relabelled("public")),
+    "weight model.k.bias is public without a digest",
+  ],
+])("%s is named for what it is", (_, edit, message) => {
+  expect(checkFlow(edit(build)).findings.map((each) => each.message)).toContain(message);
 });
 
 test.each(kept)("with two programs over one state, $what is refused with its own code", ({ of, codes }) => {
