@@ -6,7 +6,7 @@ const never = new Promise<never>(() => {});
 const settled = (): Promise<void> => new Promise((next) => setImmediate(next));
 
 test("queries share the memory in the order in which they came, and one whose session ends waits no more", async () => {
-  const budget = createMemoryBudget(10);
+  const budget = createMemoryBudget(10, 9);
   const held: string[] = [];
   let leave = (): void => {};
   const take = (name: string, bytes: number, left: Promise<unknown> = never) =>
@@ -30,7 +30,7 @@ test("queries share the memory in the order in which they came, and one whose se
 });
 
 test("a query has memory from its request until the dealer waits for the next one", async () => {
-  const budget = createMemoryBudget(10);
+  const budget = createMemoryBudget(10, 9);
   const [server, own] = memoryPair("server", "dealer");
   const { channel, end } = aroundQueries(own, () => budget.take(10, never));
   const isFree = async (): Promise<boolean> => {
@@ -58,4 +58,12 @@ test("a query has memory from its request until the dealer waits for the next on
   expect(await isFree()).toBe(false);
   end();
   expect(await isFree()).toBe(true);
+});
+
+test("long sessions have a number of places, and whoever finds none asks again (MRL0740)", () => {
+  const budget = createMemoryBudget(10, 1);
+  const leave = budget.enter();
+  expect(() => budget.enter()).toThrowError(expect.objectContaining({ code: "MRL0740", retryAfterSeconds: 10 }));
+  leave();
+  budget.enter();
 });
