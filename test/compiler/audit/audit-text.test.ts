@@ -27,6 +27,8 @@ test("the folder of one party says what it cannot show, that of all nothing", ()
   const of = (party: "client" | "server"): string => flowReportText({ ...report, parties: [party] });
   expect(of("client")).toContain("which private numbers the server uses");
   expect(of("server")).not.toContain("which private numbers the server uses");
+  expect(of("server")).toContain("which files the client has");
+  expect(of("client")).not.toContain("which files the client has");
 });
 
 test("a transpose names each axis once", () => {
