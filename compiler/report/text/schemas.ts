@@ -293,7 +293,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
   "keys init --role": document({ ...newKey, invites: map(text) }),
   "keys accept": document({ ...newKey, peers: list(object({ party: text, fingerprint: text })) }, { name: text }),
   "keys renew": document(newKey, { name: text }),
-  "keys invite": document({ party: text, invite: text, peers: list(text) }),
+  "keys invite": document({ party: text, invite: text, peers: list(text), missing: list(text) }),
   "keys trust": document({ party: text, fingerprint: text }, { validUntil: text }),
   "keys revoke": document({ party: text, fingerprint: text }, { validUntil: text }),
   "keys list": document({ own: knownParty, peers: list(knownParty) }),
