@@ -4,7 +4,7 @@ import { handshake } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 import { assertTrafficPredicted, meterTraffic } from "../run/index.ts";
 import { type Admission, createAdmission, type Turn } from "./admission.ts";
-import { takeWhileAsking } from "./ask-to-wait.ts";
+import { keepAsking, takeWhileAsking } from "./ask-to-wait.ts";
 import { type DealerJob, type DealtSession, dealerWork, type LongSession } from "./dealer-work.ts";
 import { aroundQueries, createMemoryBudget, type MemoryBudget } from "./memory-budget.ts";
 import { createPairing, type PartyPair } from "./pairing.ts";
@@ -144,13 +144,14 @@ async function dealFor(
     const [client, server] = [guard.around(pair.client, true), guard.around(pair.server, true)];
     const { agreement, texts } = await receiveProgram(server, programLimits.maxProgramBytes);
     const mine = handshakeFields(agreement, "dealer", session);
-    const run = <T>(isLong: boolean, atServer: Channel): Promise<T> =>
+    const run = <T>(isLong: boolean, atServer: Channel, onAgreed = () => {}): Promise<T> =>
       pools[isLong ? "long" : "short"].run<T>({ texts, limits: programLimits, isLong } satisfies DealerJob, {
         channels: { client, server: atServer },
         onCompute: guard.onCompute,
         // Each party compares its program's hash with that of the received text: unless all agree, nothing is dealt.
         ask: async () => {
           await Promise.all([handshake(server, mine), handshake(client, mine)]);
+          onAgreed();
         },
       });
     const dealLong = async ({ memory: bytes }: LongSession): Promise<DealtSession> => {
@@ -160,7 +161,9 @@ async function dealFor(
       const queries = aroundQueries(server, () =>
         takeWhileAsking(Object.values(pair), guard.whileWaiting(memory.take(bytes, left)), options.askToWaitMs),
       );
-      return await run<DealtSession>(true, queries.channel).finally(() => {
+      // The setup may wait for a long step of another session.
+      const onAgreed = (): void => queries.hold({ release: keepAsking(Object.values(pair), options.askToWaitMs) });
+      return await run<DealtSession>(true, queries.channel, onAgreed).finally(() => {
         queries.end();
         leave();
       });

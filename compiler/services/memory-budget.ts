@@ -71,12 +71,13 @@ export function createMemoryBudget(total: number, mostSessions: number): MemoryB
 
 /**
  * The server's channel at the dealer. A query has its share of memory from its request until the dealer waits for the
- * next request: a session that asks nothing holds none. `end` gives back what a query that failed still has.
+ * next request: a session that asks nothing holds none. `hold` keeps something until then, such as the setup does. `end`
+ * gives back what a query that failed still has.
  */
 export function aroundQueries(
   server: Channel,
   takeShare: () => Promise<MemoryShare>,
-): { readonly channel: Channel; readonly end: () => void } {
+): { readonly channel: Channel; readonly hold: (share: MemoryShare) => void; readonly end: () => void } {
   let share: MemoryShare | undefined;
   const end = (): void => {
     share?.release();
@@ -92,7 +93,11 @@ export function aroundQueries(
       return frame;
     },
   });
-  return { channel, end };
+  const hold = (held: MemoryShare): void => {
+    end();
+    share = held;
+  };
+  return { channel, hold, end };
 }
 
 /** Half of what this process may use: a container has less than its machine. */
