@@ -61,7 +61,6 @@ const run = document(
 );
 
 const ofToken = object({ clear: number, offline: number, online: number });
-
 const newKey = { role: text, folder: text, certificate: text, fingerprint: text, validUntil: text };
 const knownParty = object({ party: text, fingerprint: text }, { validUntil: text });
 
