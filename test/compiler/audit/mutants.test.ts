@@ -138,6 +138,11 @@ test.each<[string, (files: BuildFiles) => BuildFiles, string]>([
     "logits is opened as 14 bits, 12 fractional [9], and declared as 14 bits, 11 fractional [9]",
   ],
   [
+    "a result of another scale than its output",
+    inAll(swap("logits: { shape: [9], width: 14, scale: 12", "logits: { shape: [9], width: 14, scale: 11")),
+    "logits is opened as 14 bits, 11 fractional [9], and declared as 14 bits, 12 fractional [9]",
+  ],
+  [
     "a weight of another scale",
     inAll(ofWeights(swap("width: 12, scale: 12", "width: 12, scale: 11"))),
     "o: weight o.weight is 12 bits, 11 fractional [4, 3], not 12 bits, 12 fractional [4, 3]",

@@ -290,6 +290,10 @@ describe("loading a party", () => {
       change("server/manifest.json", () => json);
       expect(await codes("server"), json).toEqual(["MRL0611"]);
     }
+    for (const field of ["name", "setting", "programHash"]) {
+      change("server/manifest.json", () => canonicalJson({ ...manifest, [field]: 7 }));
+      expect(await codes("server"), field).toEqual(["MRL0611"]);
+    }
     rmSync(join(dir, "server/manifest.json"));
     expect(await codes("server")).toEqual(["MRL0611"]);
   });
