@@ -159,15 +159,21 @@ export interface WrittenInvite {
   readonly invite: string;
   /** The parties whose certificates are in it. */
   readonly peers: readonly string[];
+  /** Roles that the invited party needs, and that it names nobody of: this party trusts none yet. */
+  readonly missing: readonly Role[];
 }
+
+/** Roles that a party talks to, whichever its own is; clients come later. */
+const services: readonly Role[] = ["server", "dealer"];
 
 /** Writes an invite: the invited party makes its own key with it, and then trusts this party and all whom it trusts. */
 export async function inviteParty(options: PeerOptions & { readonly invite: string }): Promise<WrittenInvite> {
   checkOptions("inviteParty", { ...peerFields, invite: required(text) }, options);
   const { identity, party, invite } = options;
-  const { peers } = await makeInvite(identity, party, invite).catch(refuseFile);
+  const { peers, invite: invited } = await makeInvite(identity, party, invite).catch(refuseFile);
   const names = peers.map(({ role, name }) => (name === undefined ? role : `${role}.${name}`));
-  return { schema: 1, party, invite, peers: names };
+  const missing = services.filter((role) => role !== invited && peers.every((peer) => peer.role !== role));
+  return { schema: 1, party, invite, peers: names, missing };
 }
 
 /** Output of `keys trust --json` and `keys revoke --json`. */

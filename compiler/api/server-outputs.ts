@@ -1,8 +1,9 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { OutputJson, SharesJson } from "../run/index.ts";
 import { makeFolder } from "../tensors/files/index.ts";
 import { type NpyDtype, type TypedTensor, writeNpz } from "../tensors/index.ts";
+import { usage } from "./errors.ts";
 import { prepareOutput } from "./inputs.ts";
 import type { ServedQuery } from "./server-inputs.ts";
 
@@ -20,9 +21,12 @@ type NamedTensors = ReadonlyMap<string, TypedTensor>;
 
 const isFile = (path: string): boolean => path.endsWith(".npz");
 
-/** Before the first query, whose answer would be lost. @throws DiagnosticError MRL0804 */
-export const prepareServedOutput = (path: string | undefined): void =>
+/** Before the first query, whose answer would be lost. @throws DiagnosticError MRL0804, UsageError for a file that is no .npz */
+export function prepareServedOutput(path: string | undefined): void {
+  if (path !== undefined && !isFile(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory() === false)
+    usage(`--output takes a folder, or a file that ends in .npz, found a file: ${path}`);
   prepareOutput(path === undefined || isFile(path) ? path : join(path, ".npz"));
+}
 
 /**
  * Writes what a query opened to the server: to the file, which then has the outputs of the latest query, or to a file of

@@ -145,7 +145,7 @@ export interface RemoteOptions extends PartyOptions {
   readonly server: Address;
   /** Address of the dealer. */
   readonly dealer: Address;
-  /** Seconds to wait for parties that are busy, and to ask them again. Default: 300. */
+  /** Seconds to wait for parties that are busy or not reached, and to ask them again. Default: 300. */
   readonly patience?: number;
 }
 

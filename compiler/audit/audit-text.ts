@@ -20,6 +20,18 @@ export function flowReportText(report: FlowReport): string {
   const of = parties.length === 3 ? "client, server and dealer agree" : `the ${parties.join("'s and the ")}'s alone`;
   const whole = Object.entries(protocols).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   const rows: readonly (readonly [string, readonly string[]])[] = [
+    [
+      "preset",
+      preset === undefined ? [] : [`${quote(preset)}: numerics of another system, to be compared, not to serve`],
+    ],
+    [
+      "rounded by shares",
+      opened.flatMap(({ tensor, carries }) =>
+        carries
+          ? [`${quote(tensor)}, by ${carries.join(", ")}: whoever repeats a question sees bits that rounding drops`]
+          : [],
+      ),
+    ],
     ["programs", [`${count(calls, "call")}${programs > 1 ? ` in ${programs} programs` : ""}; ${of}`]],
     ["the client shares", shared.map(({ tensor, shape }) => `${quote(tensor)} ${shapeText(shape)}`)],
     ["the server shares", sharedByServer.map(({ tensor, shape }) => `${quote(tensor)} ${shapeText(shape)}`)],
@@ -47,21 +59,10 @@ export function flowReportText(report: FlowReport): string {
         return `${quote(tensor)} ${shapeText(shape)}: ${held}${causes && `; computed from ${causes}`}`;
       }),
     ],
-    [
-      "preset",
-      preset === undefined ? [] : [`${quote(preset)}: numerics of another system, to be compared, not to serve`],
-    ],
-    [
-      "rounded by shares",
-      opened.flatMap(({ tensor, carries }) =>
-        carries
-          ? [`${quote(tensor)}, by ${carries.join(", ")}: whoever repeats a question sees bits that rounding drops`]
-          : [],
-      ),
-    ],
     ["published", published ? [publishedText(published)] : []],
     ["in the clear", outputs.map((output) => `${quote(output)}, by the client from what it knows then`)],
     ["not checked", notChecked(report)],
+    ["the builder says", report.claims.map(quote)],
     ["not read", unread],
     ["rests on", [whole.map(([protocol, n]) => `${protocol} ${n}×`).join(", ")]],
   ];
@@ -73,11 +74,21 @@ export function flowReportText(report: FlowReport): string {
   return [`${quote(name)}: ${setting}; ${claim}`, ...lines].join("\n");
 }
 
-/** What the folder of one party cannot tell. */
-function notChecked({ parties }: FlowReport): readonly string[] {
+/** What rests on the builder's word, and what the folder of one party cannot tell. */
+function notChecked({ parties, guarded, weights: { unlisted } }: FlowReport): readonly string[] {
+  const shown = `${unlisted.slice(0, maxShown).map(quote).join(", ")}${unlisted.length > maxShown ? ", …" : ""}`;
+  const word = [
+    ...(unlisted.length > 0
+      ? [
+          `that no private weight is in ${count(unlisted.length, "public tensor")} that the manifest does not list: ${shown}`,
+        ]
+      : []),
+    ...(guarded ? ["that the bounds of the guard are those that calibration found"] : []),
+  ];
   const others = roles.filter((role) => !parties.includes(role));
-  if (others.length === 0 || parties.length === 0) return [];
+  if (others.length === 0 || parties.length === 0) return word;
   return [
+    ...word,
     `the programs of the ${others.join(" and the ")}: a session starts only if their program.mir is this one`,
     ...(parties.includes("server") ? [] : ["which private numbers the server uses"]),
     ...(parties.includes("client") ? [] : ["which files the client has"]),
@@ -101,8 +112,11 @@ function publishedText({ integers, bits, bounds }: NonNullable<FlowReport["publi
   return `${count(integers, "integer")}, ${count(bits, "bit")} of the private weights, as exponents of bounds: ${shown.join(", ")}${more}`;
 }
 
-/** The last line of a check. */
-export const verdictText = ({ findings }: FlowReport): string =>
-  findings.length === 0
-    ? "PASSED: nothing is opened but the declared outputs, to their readers"
-    : `FAILED: ${count(findings.length, "finding")}`;
+/** The last line of a check. A build with another system's numerics passes as that system, and not as one of ours. */
+export function verdictText({ findings, preset }: FlowReport): string {
+  if (findings.length > 0) return `FAILED: ${count(findings.length, "finding")}`;
+  const opens = "nothing is opened but the declared outputs, to their readers";
+  return preset === undefined
+    ? `PASSED: ${opens}`
+    : `PASSED as a measurement of ${quote(preset)}, not to serve: ${opens}, rounded as that system rounds`;
+}

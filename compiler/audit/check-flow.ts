@@ -199,7 +199,7 @@ function checkModule(
   const { program, file } = programs[0]!;
   return [
     ...compareWithModule(program, flow, module, file),
-    ...programs.flatMap((each) => checkComments(each.program, module, each.file)),
+    ...programs.flatMap((each) => checkComments(each.program, module, manifest ?? {}, each.file)),
     ...(manifest
       ? [
           ...compareOwners(module, manifest, at),

@@ -26,9 +26,8 @@ export function checkReveal(
   }
   const agree = (other: ValueType): boolean =>
     sameShape(other.shape, declared.shape) && other.width === declared.width && other.scale === declared.scale;
-  if (!agree(type) || (operand && !agree(operand.type))) {
-    problems.push(`${output} is opened as ${typeText(operand?.type ?? type)}, and declared as ${typeText(declared)}`);
-  }
+  const wrong = [operand?.type, type].find((each) => each && !agree(each));
+  if (wrong) problems.push(`${output} is opened as ${typeText(wrong)}, and declared as ${typeText(declared)}`);
   return problems;
 }
 

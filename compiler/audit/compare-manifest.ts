@@ -9,7 +9,7 @@ import type { ValueFlow } from "./track-values.ts";
 export const sourceTensor = (tensor: string): string => tensor.replace(/@-?\d+$/, "");
 
 /** A folded tensor is named after its factors: `W*norm.weight`, `A|B`. */
-const tensorParts = (tensor: string): readonly string[] => tensor.split(/[*|]/);
+export const tensorParts = (tensor: string): readonly string[] => tensor.split(/[*|]/);
 
 /** Checks that a program does what the manifest promises: its owners, its inputs, and what is opened to whom. */
 export function compareWithManifest(

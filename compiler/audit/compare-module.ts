@@ -11,9 +11,9 @@ const sortedJson = (attrs: Readonly<Record<string, unknown>>): string =>
 
 /** Compares bounds where the module has them, and ring and scale where a value is in fixed point. */
 const typesMatch = (said: ParsedShareType, { element, shape, range }: ParsedType): boolean => {
-  const fixed = /^fx(\d+)\.(-?\d+)$/.exec(element);
+  const [width, scale] = ringOf(element);
   const inRange = !range || (said.lo === range[0] && said.hi === range[1]);
-  const inRing = !fixed || (said.width === Number(fixed[1]) && said.scale === Number(fixed[2]));
+  const inRing = !element.startsWith("fx") || (said.width === width && said.scale === scale);
   return said.shape.join() === shape.join() && inRange && inRing;
 };
 
@@ -159,9 +159,18 @@ function expectedOperand(
   const open = decl.form === "server" ? "server" : isPublic ? "public" : param.type.label;
   const { type, placed } = param;
   const shape = placed ? type.shape.with(placed.axis, placed.rows) : type.shape;
-  const fits = decl.shape.join() === shape.join() && decl.rowAxis === placed?.axis;
-  const same = decl.tensor === `${param.tensor}@${decl.scale}` && fits;
+  const [width, scale] = ringOf(type.element);
+  // A private weight is hidden in the ring of the product that it is for.
+  const hidden = decl.form === "known" || decl.form === "fixed" ? ringOf(op.type.element)[0] : width;
+  const fits = decl.shape.join() === shape.join() && decl.rowAxis === placed?.axis && decl.width === hidden;
+  const same = decl.tensor === `${param.tensor}@${scale}` && decl.scale === scale && fits;
   return same && param.type.label === open ? id! : "";
+}
+
+/** Bits and fractional bits of an element; indices have 32. */
+function ringOf(element: string): readonly [width: number, scale: number] {
+  const fixed = /^fx(\d+)\.(-?\d+)$/.exec(element);
+  return fixed ? [Number(fixed[1]), Number(fixed[2])] : [32, 0];
 }
 
 /** Within a step, local operators come first. */

@@ -1,5 +1,5 @@
 import { presetOf } from "./check-rounding.ts";
-import { sourceTensor } from "./compare-manifest.ts";
+import { sourceTensor, tensorParts } from "./compare-manifest.ts";
 import type { Finding, Role } from "./finding.ts";
 import { type GuardedValue, guardedValues } from "./guard-bounds.ts";
 import type { ParsedModule } from "./parse-mir.ts";
@@ -32,8 +32,13 @@ export interface FlowReport {
   readonly preset?: string;
   /** What the bit of a guard tells: whether any of these values leaves these bounds. */
   readonly guarded?: readonly GuardedValue[];
-  /** Weights of the program, by who knows them. */
-  readonly weights: Readonly<Record<"public" | "server", readonly string[]>>;
+  /**
+   * Weights of the program, by who knows them. `unlisted`: public ones that the manifest does not list as weights, under
+   * their names or as products of such; that they come from no private weight is the builder's word.
+   */
+  readonly weights: Readonly<Record<"public" | "server" | "unlisted", readonly string[]>>;
+  /** What the manifest says to readers in words, which nothing checks. */
+  readonly claims: readonly string[];
   /** How often each protocol is called, by all programs together: the verdict relies on these. */
   readonly protocols: Readonly<Record<string, number>>;
   readonly calls: number;
@@ -57,6 +62,7 @@ export function summarize(
   for (const { kind, callee } of program?.calls ?? []) {
     if (kind === "protocol") protocols[callee] = (protocols[callee] ?? 0) + 1;
   }
+  const listed = new Set(manifest?.weights.map(({ name }) => name));
   const weights = (open: boolean): readonly string[] => {
     const taken = [...(program?.weights.values() ?? [])].filter(
       ({ form }) => (form === "public" || form === "disclosed") === open,
@@ -78,7 +84,15 @@ export function summarize(
     opened: (flow?.opened ?? []).map((each) => ({ ...each, tensor: tensor(each.value) })),
     ...(manifest?.calibration?.published && { published: manifest.calibration.published }),
     outputs: [...(manifest?.tails.map(({ output }) => output) ?? []), ...(manifest?.clientOutputs ?? [])],
-    weights: { public: weights(true), server: weights(false) },
+    weights: {
+      public: weights(true),
+      server: weights(false),
+      unlisted: weights(true).filter((name) => !tensorParts(name).every((part) => listed.has(part))),
+    },
+    claims: [
+      ...(manifest?.caveats ?? []),
+      ...Object.entries(manifest?.roles ?? {}).map(([role, does]) => `the ${role} ${does}`),
+    ],
     protocols,
     calls: program?.calls.length ?? 0,
     programs: 1,

@@ -101,7 +101,6 @@ interface StoredTensor {
 function readTensors(bytes: Uint8Array): ReadonlyMap<string, StoredTensor> | undefined {
   if (bytes.length < 8) return undefined;
   const start = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  if (start > bytes.length) return undefined;
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, start));
     const header = Object.entries(JSON.parse(text) as Readonly<Record<string, HeaderEntry>>);
@@ -109,6 +108,9 @@ function readTensors(bytes: Uint8Array): ReadonlyMap<string, StoredTensor> | und
     const entries = header.sort(
       ([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1],
     );
+    // A length below zero would let two tensors share bytes, or a header end behind the file.
+    if (!entries.every(([, { shape }]) => shape.every((length) => Number.isSafeInteger(length) && length >= 0)))
+      return undefined;
     let at = 0;
     const tensors = entries.map(([name, { dtype, shape }]): [string, StoredTensor] => {
       const size = shape.reduce((product, length) => product * length, elementBytes.get(dtype)!);

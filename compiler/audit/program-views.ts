@@ -23,31 +23,38 @@ const isChunkFile = /(^|\/)((decode|window-\d+)\.(ts|js|mir)|(public|head)-step\
 const isProgram = /(^|\/)program\.(ts|js|mir)$/;
 const isManifest = /(^|\/)manifest\.json$/;
 
-const chunkFields = ["programHash", "artefactsHash", "cuts", "reveals", "guard", "clear"];
+const chunkFields = ["programHash", "artefactsHash", "cuts", "reveals", "guard", "clear", "predicted"];
 const takeAt = (from: object, names: readonly string[]): object =>
   Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name)));
 
 /** The manifest of each further program, by the name of its files. */
 function chunkManifests(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
   try {
-    const { decode, ...rest } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly decode?: DecodeManifest };
+    const { decode, predicted, ...rest } = JSON.parse(new TextDecoder().decode(bytes)) as WholeManifest;
     if (!decode) return new Map();
     // Owners, inputs and everything not listed here hold for all programs; the client's own layers, for all but the
     // window's.
     const { windows = [], clear } = decode;
-    const of = (own: object): Uint8Array =>
-      new TextEncoder().encode(
-        `${JSON.stringify({ ...rest, ...takeAt({ clear, ...own }, chunkFields) }, undefined, 2)}\n`,
-      );
+    const of = (own: ChunkFields): Uint8Array => {
+      // The setup is that of the session.
+      const traffic = own.predicted && { predicted: { ...predicted, ...own.predicted } };
+      const fields = takeAt({ clear, ...own, ...traffic }, chunkFields);
+      return new TextEncoder().encode(`${JSON.stringify({ ...rest, ...fields }, undefined, 2)}\n`);
+    };
     return new Map([["decode", of(decode)], ...windows.map((each) => [`window-${each.places}`, of(each)] as const)]);
   } catch {
     return new Map();
   }
 }
 
-interface DecodeManifest {
-  readonly clear?: object;
-  readonly windows?: readonly { readonly places: number }[];
+interface ChunkFields {
+  readonly predicted?: object;
+}
+interface WholeManifest extends ChunkFields {
+  readonly decode?: ChunkFields & {
+    readonly clear?: object;
+    readonly windows?: readonly (ChunkFields & { readonly places: number })[];
+  };
 }
 
 /** All programs of a build are checked alike, each with its part of the manifest. */

@@ -7,6 +7,9 @@ export interface ParsedManifest {
   readonly security: string;
   /** Absent: marillc's own. */
   readonly numerics?: string;
+  /** Words for readers. */
+  readonly caveats?: readonly string[];
+  readonly roles?: Readonly<Record<string, string>>;
   readonly programHash: string;
   readonly artefactsHash: string;
   readonly weights: readonly {
@@ -39,6 +42,8 @@ export interface ParsedManifest {
   /** How near to another decision a value may go either way. */
   readonly decisions?: readonly { readonly value: string; readonly at: string; readonly distance: number | null }[];
   readonly calibration?: { readonly published?: PublishedIntegers };
+  /** Traffic of one query. */
+  readonly predicted?: Readonly<Record<"offline" | "online", PredictedCost>>;
   /** The one bit that the client learns beside the reveals. */
   readonly guard?: {
     readonly value: string;
@@ -59,6 +64,12 @@ export interface ParsedManifest {
     readonly to: string;
     readonly shape: readonly number[];
   }[];
+}
+
+export interface PredictedCost {
+  readonly rounds: number;
+  /** By link, such as `client→server`. */
+  readonly bytes: Readonly<Record<string, number>>;
 }
 
 /** What a program for a part of the window says beside what the manifest says of every program. */
@@ -148,7 +159,7 @@ const isManifest = fields(
       objective: text,
     }),
     caveats: list(text),
-    roles: recordOf(text),
+    roles: fields({}, { client: text, server: text, dealer: text, helper: text }),
     inexact: list(fields({ operator: text, count: integer, at: list(text) })),
     integers,
     serverCuts: list(fields(cutFields, cutOptions)),

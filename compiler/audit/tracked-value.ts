@@ -23,5 +23,5 @@ export const labelOf = (form: SharingForm): ValueLabel =>
   labelByForm[form] ?? (form === "weight" || form === "fixed" || form === "server" ? "server" : "shared");
 
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
-export const typeText = ({ shape, width }: Pick<ParsedShareType, "shape" | "width">): string =>
-  `${width} bits [${shape.join(", ")}]`;
+export const typeText = ({ shape, width, scale }: Pick<ParsedShareType, "shape" | "width" | "scale">): string =>
+  `${width} bits, ${scale} fractional [${shape.join(", ")}]`;

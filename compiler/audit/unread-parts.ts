@@ -18,7 +18,7 @@ const lettersIn = (value: unknown): number => JSON.stringify(value ?? "").length
 export function unreadParts(files: BuildFiles, manifest: ParsedManifest | undefined): readonly string[] {
   if (!manifest) return [];
   const said = manifest as unknown as Readonly<Record<string, unknown>>;
-  const texts = ["security", "caveats", "roles", "inexact"].reduce((sum, field) => sum + lettersIn(said[field]), 0);
+  const texts = ["inexact", "calibration"].reduce((sum, field) => sum + lettersIn(said[field]), 0);
   const reasons = manifest.weights.reduce(
     (sum, { name, ...more }) => sum + lettersIn([name, "why" in more ? more.why : ""]),
     0,
@@ -28,8 +28,8 @@ export function unreadParts(files: BuildFiles, manifest: ParsedManifest | undefi
     return bytes ? [`${path}: ${of(bytes, manifest)}`] : [];
   });
   return [
-    `manifest.json: names and reasons of weights (${reasons} characters), texts for readers (${texts}), predicted figures`,
-    "programs and program.mir: names of nodes, figures of traffic in comments",
+    `manifest.json: names and reasons of weights (${reasons} characters), kinds and sources of errors (${texts}), predicted figures`,
+    "programs and program.mir: names of nodes, how comments spread the traffic over steps",
     ...parts,
   ];
 }

@@ -1,5 +1,5 @@
 import type { Role } from "../../runtime/core/index.ts";
-import { type AcceptedKey, createKeys, createOwnKey, given } from "../api/index.ts";
+import { type AcceptedKey, createKeys, createOwnKey, given, type OwnKey } from "../api/index.ts";
 import type { ParsedOptions } from "./command.ts";
 import { type CommandResult, type CommandSpec, type Invocation, jsonOption, type OptionSpec } from "./command.ts";
 import { readCount } from "./option-values.ts";
@@ -32,9 +32,7 @@ async function initKeysCommand({ args, options }: Invocation): Promise<CommandRe
   const days = given({ days: readDays(options) });
   if (role !== undefined) {
     const result = await createOwnKey({ folder, role, ...days });
-    const invites = Object.values(result.invites).join(" and ");
-    const advice = `Send ${invites} to these parties: each runs \`marillc keys accept\` and sends its certificate back.`;
-    return { json: result, text: `${keyText(result)}\n${advice}\n` };
+    return { json: result, text: `${keyText(result)}\n${invitesText(result)}` };
   }
   const result = await createKeys({ folder, ...days });
   const { folders, fingerprints, validUntil } = result;
@@ -44,6 +42,21 @@ async function initKeysCommand({ args, options }: Invocation): Promise<CommandRe
   const advice =
     "All private keys were made here: that is for trying things out. Where parties do not trust each other, each makes its own: `marillc keys init --role` and `marillc keys accept`. Otherwise give each folder only to its party, over a secure channel, and keep no copy.";
   return { json: result, text: `${parties.join("\n")}\nvalid until ${validUntil.slice(0, 10)}\n${advice}\n` };
+}
+
+/**
+ * What to do with the invites of a party that trusts nobody yet. Between a server and a dealer they name all that these
+ * need; any other is written again once the third party is trusted.
+ */
+function invitesText({ role, folder, invites }: OwnKey): string {
+  const [first, ...later] = Object.entries(invites).sort(([a], [b]) => Number(a === "client") - Number(b === "client"));
+  const [other, file] = first!;
+  const again = later.map(
+    ([each, invite]) =>
+      `${invite} names no ${other} yet. Once you trust its certificate, write one that does: \`marillc keys invite ${folder} ${each} <new file>\`.\n`,
+  );
+  const both = role === "client" ? "Send the invites to these parties" : `Send ${file} to the ${other}`;
+  return `${both}: it runs \`marillc keys accept\` and sends its certificate back.\n${again.join("")}`;
 }
 
 const partyOf = ({ role, name }: AcceptedKey): string => (name === undefined ? role : `${role}.${name}`);

@@ -23,7 +23,11 @@ export const keysInviteCommand: CommandSpec = {
     const [from, to, file] = args as [string, string, string];
     const json = await inviteParty({ identity: from, party: to, invite: file });
     const text = `${file} names ${json.peers.join(", ")}. ${to} runs \`marillc keys accept ${file} <dir>\` and sends its certificate back.\n`;
-    return { json, text };
+    const lacking = json.missing.map(
+      (role) =>
+        `It names no ${role}, because this party trusts none yet: ${to} would not reach one. First run \`marillc keys trust ${from} ${role} <its cert.pem>\`, remove ${file}, and write it again.\n`,
+    );
+    return { json, text: [text, ...lacking].join("") };
   },
 };
 

@@ -27,7 +27,7 @@ export const identityOption: OptionSpec = {
 
 export const patienceOption: OptionSpec = {
   flags: "--patience <seconds>",
-  help: "how long to wait for a busy server or dealer, and to ask again (default: 300)",
+  help: "how long to wait for a server or dealer that is busy or not reached, and to ask again (default: 300)",
 };
 
 const limitNames = Object.keys(limitSpecs) as (keyof ServiceLimits)[];

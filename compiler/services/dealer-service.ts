@@ -4,6 +4,7 @@ import { handshake } from "../../runtime/session/index.ts";
 import type { Channel } from "../../runtime/transport/index.ts";
 import { assertTrafficPredicted, meterTraffic } from "../run/index.ts";
 import { type Admission, createAdmission, type Turn } from "./admission.ts";
+import { keepAsking, takeWhileAsking } from "./ask-to-wait.ts";
 import { type DealerJob, type DealtSession, dealerWork, type LongSession } from "./dealer-work.ts";
 import { aroundQueries, createMemoryBudget, type MemoryBudget } from "./memory-budget.ts";
 import { createPairing, type PartyPair } from "./pairing.ts";
@@ -27,6 +28,8 @@ import { createSessionPool, inlinePool, reasonOf, type SessionPool } from "./ses
 export interface DealerOptions extends ServiceOptions, Partial<ProgramLimits> {
   /** Milliseconds that a party waits for the other one of its session. */
   readonly pairingMs?: number;
+  /** Milliseconds after which parties of a long query are asked, again and again, to wait for it. */
+  readonly askToWaitMs?: number;
 }
 
 interface Dealer {
@@ -54,7 +57,7 @@ export async function startDealer(options: DealerOptions): Promise<Service> {
     programLimits,
     admission: createAdmission(limits, "dealer"),
     pools: { short: poolOf(false), long: poolOf(true) },
-    memory: createMemoryBudget(programLimits.maxMemory),
+    memory: createMemoryBudget(programLimits.maxMemory, Math.ceil((limits.maxSessions + limits.maxWaiting) / 2)),
   };
   const pairing = createPairing({
     timeoutMs: pairingMs,
@@ -130,7 +133,7 @@ async function serveSession(
 }
 
 async function dealFor(
-  { limits, programLimits, admission, pools, memory }: Dealer,
+  { options, limits, programLimits, admission, pools, memory }: Dealer,
   pair: PartyPair,
   session: string,
   turn: Turn,
@@ -141,19 +144,29 @@ async function dealFor(
     const [client, server] = [guard.around(pair.client, true), guard.around(pair.server, true)];
     const { agreement, texts } = await receiveProgram(server, programLimits.maxProgramBytes);
     const mine = handshakeFields(agreement, "dealer", session);
-    const run = <T>(isLong: boolean, atServer: Channel): Promise<T> =>
+    const run = <T>(isLong: boolean, atServer: Channel, onAgreed = () => {}): Promise<T> =>
       pools[isLong ? "long" : "short"].run<T>({ texts, limits: programLimits, isLong } satisfies DealerJob, {
         channels: { client, server: atServer },
         onCompute: guard.onCompute,
         // Each party compares its program's hash with that of the received text: unless all agree, nothing is dealt.
         ask: async () => {
           await Promise.all([handshake(server, mine), handshake(client, mine)]);
+          onAgreed();
         },
       });
     const dealLong = async ({ memory: bytes }: LongSession): Promise<DealtSession> => {
+      // Before the handshakes: whoever finds no place here has shared nothing, and asks again.
+      const leave = memory.enter();
       const left = Promise.race([pair.client.left, pair.server.left]);
-      const queries = aroundQueries(server, () => guard.whileWaiting(memory.take(bytes, left)));
-      return await run<DealtSession>(true, queries.channel).finally(queries.end);
+      const queries = aroundQueries(server, () =>
+        takeWhileAsking(Object.values(pair), guard.whileWaiting(memory.take(bytes, left)), options.askToWaitMs),
+      );
+      // The setup may wait for a long step of another session.
+      const onAgreed = (): void => queries.hold({ release: keepAsking(Object.values(pair), options.askToWaitMs) });
+      return await run<DealtSession>(true, queries.channel, onAgreed).finally(() => {
+        queries.end();
+        leave();
+      });
     };
     const first = await run<DealtSession | LongSession>(false, server);
     const dealt = "memory" in first ? await dealLong(first) : first;

@@ -50,7 +50,7 @@ export async function startHealth(
   await new Promise<void>((resolve, reject) => {
     server.once("error", ({ code = "" }: NodeJS.ErrnoException) => {
       const where = `${host}:${port}`;
-      reject(sessionError("cannotListen", { where, reason: code }, { at: where }));
+      reject(sessionError("cannotListen", { where, reason: code, option: "--health" }, { at: where }));
     });
     server.listen(port, host, resolve);
   });

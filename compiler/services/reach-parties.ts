@@ -1,6 +1,6 @@
-import { isBusy } from "../../runtime/core/index.ts";
+import { isBusy, SessionError, sessionCauses } from "../../runtime/core/index.ts";
 import { handshake } from "../../runtime/session/index.ts";
-import { type Channel, nowMs } from "../../runtime/transport/index.ts";
+import { type Channel, defaultMostWaitMs, nowMs } from "../../runtime/transport/index.ts";
 import { connect, type Identity } from "../../runtime/transport/node/index.ts";
 import type { PartyBuild } from "../build/index.ts";
 import type { Endpoint } from "./service.ts";
@@ -13,9 +13,9 @@ export interface OtherParties {
   readonly identity: Identity;
   readonly server: Endpoint;
   readonly dealer: Endpoint;
-  /** Seconds to wait for parties that are busy, all attempts together. */
+  /** Seconds to wait for parties that are busy or start again, all attempts together. */
   readonly patienceSeconds?: number;
-  /** Called with a line each time that a party is busy. */
+  /** Called with a line each time that a party is busy or not reached. */
   readonly onBusy?: (line: string) => void;
 }
 
@@ -31,7 +31,7 @@ export const defaultPatienceSeconds = 300;
 const leastAnswerMs = 30_000;
 
 /**
- * Connects to both parties and agrees with them, and asks again where one is busy. `channels` always has what is open.
+ * Connects to both parties and agrees with them, and asks again where one is busy or starts again. `channels` always has what is open.
  * @throws SessionError of the last attempt
  */
 export async function reachParties(
@@ -44,7 +44,9 @@ export async function reachParties(
   const attempt = async (session: string): Promise<ReachedParties> => {
     const mine = handshakeFields(agreementOf(part), "client", session);
     const reach = async (expect: "server" | "dealer", endpoint: Endpoint, purpose: string): Promise<Channel> => {
-      const channel = watched(await connect({ ...endpoint, identity, expect, purpose, session }));
+      const channel = watched(
+        await connect({ ...endpoint, identity, expect, purpose, session, mostWaitMs: defaultMostWaitMs }),
+      );
       channels.push(channel);
       await handshake(channel, mine, { timeoutMs: Math.max(leastAnswerMs, untilMs - nowMs()) });
       return channel;
@@ -54,13 +56,16 @@ export async function reachParties(
     const reaching = reach("dealer", dealer, connectionPurposes.correlations);
     return { session, server: atServer, dealer: await whileThere(atServer, reaching) };
   };
-  for (;;) {
+  for (let absences = 0; ; ) {
     const session = newSessionId();
     try {
       return await attempt(session);
     } catch (error) {
-      if (!isBusy(error) || isAbandoned()) throw error;
-      const waitMs = jitteredMs(error.retryAfterSeconds ?? 1, session);
+      if (!(error instanceof SessionError) || isAbandoned()) throw error;
+      const isAway = isAbsence(error);
+      if (!isBusy(error) && !isAway) throw error;
+      const seconds = isAway ? absenceSeconds(absences++) : error.retryAfterSeconds;
+      const waitMs = jitteredMs(seconds ?? leastRetrySeconds, session);
       if (nowMs() + waitMs > untilMs) throw error;
       await Promise.all(channels.splice(0).map((channel) => channel.close()));
       onBusy?.(`${error.code} ${error.message}: the next attempt follows in ${(waitMs / 1000).toFixed(1)} s`);
@@ -69,6 +74,18 @@ export async function reachParties(
     }
   }
 }
+
+/**
+ * Whether a party is away, as one that starts again, before anything was shared: it is not reached from here or from the
+ * server, or it stopped while this session waited for its turn.
+ */
+const isAbsence = ({ reason, peerCode }: SessionError): boolean =>
+  reason === "unreachable" ||
+  (reason === "peerAborted" && [sessionCauses.unreachable.code, sessionCauses.closed.code].includes(peerCode ?? ""));
+
+const mostAbsenceSeconds = 10;
+/** Seconds to the next attempt: a start takes seconds, and many clients may wait for it. */
+export const absenceSeconds = (earlier: number): number => Math.min(mostAbsenceSeconds, 2 ** earlier);
 
 /** A service may say 0 seconds; nobody asks it again and again without a pause. */
 const leastRetrySeconds = 1;

@@ -1,7 +1,7 @@
 import { counted } from "../../ir/counted.ts";
 import { type SessionError, sessionError } from "../../runtime/core/index.ts";
 import { type HandshakeFields, handshake, type ServerInputs } from "../../runtime/session/index.ts";
-import type { Channel } from "../../runtime/transport/index.ts";
+import { type Channel, defaultMostWaitMs } from "../../runtime/transport/index.ts";
 import { connect, type Identity } from "../../runtime/transport/node/index.ts";
 import { loadPartyBuild, type PartyBuild } from "../build/index.ts";
 import {
@@ -14,6 +14,7 @@ import {
 } from "../run/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { type Admission, createAdmission } from "./admission.ts";
+import { askToWait } from "./ask-to-wait.ts";
 import { sendProgram } from "./program-frame.ts";
 import { changeOf, type ServedSession, type ServerQuestion, workOf } from "./server-work.ts";
 import {
@@ -173,6 +174,9 @@ async function reachDealer(
   const dealer = await connect({
     ...endpoint,
     patienceMs: dealerGraceMs,
+    mostWaitMs: defaultMostWaitMs,
+    // The client hears nothing from this party meanwhile.
+    onWait: () => void askToWait(client),
     identity: identity(),
     expect: "dealer",
     purpose,

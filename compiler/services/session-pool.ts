@@ -132,7 +132,8 @@ const works: {
   },
   receive: async ({ channels }, { link, expected }) => {
     const frame = await channels[link]!.receive(expected);
-    return { frame: frame.buffer.byteLength === frame.length ? frame.buffer : frame.slice().buffer };
+    const { waitedMs } = channels[link]!;
+    return { frame: frame.buffer.byteLength === frame.length ? frame.buffer : frame.slice().buffer, waitedMs };
   },
   ask: async ({ ask }, { question }) => ({ answer: await ask(question) }),
   done: ({ resolve }, { result }) => void resolve(result as never),
@@ -144,7 +145,7 @@ async function send(
   { channels, queued }: HostedSession,
   link: Role,
   frame: Uint8Array,
-  kind: "payload" | "control",
+  kind: "payload" | "control" | "wait",
 ): Promise<void> {
   const own = queued.get(link) ?? { bytes: 0, changed: [] };
   queued.set(link, own);

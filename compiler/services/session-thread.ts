@@ -53,11 +53,15 @@ const noTraffic = { messages: 0, payloadBytes: 0, framingBytes: 0 };
 /** The end of a link in the other thread, which counts, keeps deadlines and closes. */
 function remoteLink(session: number, link: Role, call: Call): Channel {
   let unsaid = 0;
+  let waitedMs = 0;
   return {
     peer: link,
     left: new Promise(() => {}),
     sent: noTraffic,
     received: noTraffic,
+    get waitedMs() {
+      return waitedMs;
+    },
     send: async (frame, frameKind = "payload") => {
       const own = frame.slice().buffer;
       say({ session, kind: "send", link, frame: own, frameKind }, [own]);
@@ -66,7 +70,11 @@ function remoteLink(session: number, link: Role, call: Call): Channel {
       unsaid = 0;
       await call({ kind: "room", link });
     },
-    receive: async (expected) => new Uint8Array((await call({ kind: "receive", link, expected })).frame!),
+    receive: async (expected) => {
+      const reply = await call({ kind: "receive", link, expected });
+      waitedMs = reply.waitedMs ?? 0;
+      return new Uint8Array(reply.frame!);
+    },
     close: async () => {},
   };
 }

@@ -24,7 +24,13 @@ interface OfSession {
 export type ToThread = OfSession &
   (
     | { readonly kind: "begin"; readonly job: unknown; readonly links: readonly Role[] }
-    | { readonly kind: "reply"; readonly call: number; readonly frame?: ArrayBuffer; readonly answer?: unknown }
+    | {
+        readonly kind: "reply";
+        readonly call: number;
+        readonly frame?: ArrayBuffer;
+        readonly waitedMs?: number;
+        readonly answer?: unknown;
+      }
     | { readonly kind: "refusal"; readonly call: number; readonly failure: FailureMessage }
   );
 
@@ -35,7 +41,7 @@ export type FromThread = OfSession &
         readonly kind: "send";
         readonly link: Role;
         readonly frame: ArrayBuffer;
-        readonly frameKind: "payload" | "control";
+        readonly frameKind: "payload" | "control" | "wait";
       }
     | { readonly kind: "room"; readonly call: number; readonly link: Role }
     | { readonly kind: "receive"; readonly call: number; readonly link: Role; readonly expected: ExpectedFrame }

@@ -117,7 +117,7 @@ const causes = {
   certificateRefused: {
     code: "MRL0720",
     says: "certificate refused: expected {expected}, found {found}",
-    help: "compare fingerprints with the operator of the other party; peers/ in the identity folder lists the trusted ones",
+    help: "compare fingerprints with the operator of the other party, then trust it: `marillc keys trust <identity> <party> <its cert.pem>`; `marillc keys list <identity>` shows whom this party trusts",
   },
   certificateExpired: {
     code: "MRL0721",
@@ -127,7 +127,7 @@ const causes = {
   ownCertificateRefused: {
     code: "MRL0722",
     says: "{peer} refused this party's certificate as {role} ({found})",
-    help: "add this certificate to the peers/ folder of {peer}, for this role",
+    help: "send this party's cert.pem to {peer}, whose operator runs `marillc keys trust <identity> {role} <cert.pem>`, and reloads with SIGHUP; `marillc keys list <identity>` on either side shows who trusts whom",
   },
   unreachable: {
     code: "MRL0723",
@@ -147,7 +147,7 @@ const causes = {
   cannotListen: {
     code: "MRL0726",
     says: "cannot listen at {where}: {reason}",
-    help: "choose another port, or stop the program that listens there",
+    help: "choose another port for {option}, or stop the program that listens there",
   },
   busy: {
     code: "MRL0740",

@@ -4,6 +4,7 @@ export {
   type SessionCause,
   SessionError,
   type SessionErrorDetails,
+  sessionCauses,
   sessionError,
 } from "./errors.ts";
 export type { FreshMask, KnownWeight, Mask, MaskedValue, Party, ReplicatedShare, Share, SharedValue } from "./party.ts";

@@ -1,7 +1,7 @@
 import { type Role, type SessionCause, type SessionError, sessionError } from "../core/index.ts";
 import type { Channel } from "../transport/index.ts";
 
-export const protocolVersion = "marillc/2";
+export const protocolVersion = "marillc/3";
 
 /** Facts that two parties must agree on before the first share. */
 export interface HandshakeFields {

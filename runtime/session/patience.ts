@@ -2,6 +2,7 @@ import type { Role } from "../core/index.ts";
 import {
   aroundChannel,
   type Channel,
+  defaultMostWaitMs,
   type LinkProfile,
   nowMs,
   slowestLink,
@@ -35,26 +36,32 @@ const bytesOf = ({ offline, online }: Prediction): number =>
 /**
  * No deadline of a query is fixed: each follows from what was counted, on the slowest link that a party waits for, or on
  * the emulated link of a channel where that is slower still. A query that takes longer than all of it is given up, even
- * if a byte comes now and then.
+ * if a byte comes now and then. A party that asks to wait, as a dealer does that has no memory yet, is given more time, up
+ * to a bound.
  */
 export function createPatience(links: readonly Channel[]): Patience {
   const link = links.reduce((slowest, channel) => slower(slowest, channel.link ?? slowest), slowestLink);
   const transferMs = (prediction: Prediction): number => transmissionMs(link, bytesOf(prediction));
   const queryMs = (prediction: Prediction): number =>
     transferMs(prediction) + (prediction.offline.rounds + prediction.online.rounds) * link.roundTripMs;
-  let query: { readonly silenceMs: number; readonly endsAtMs: number } | undefined;
+  /** What others asked this party to wait, in all queries so far: several ask for the same time. */
+  const waitedMs = (): number => Math.max(0, ...links.map((channel) => channel.waitedMs ?? 0));
+  let query: { readonly silenceMs: number; readonly endsAtMs: number; readonly waitedMs: number } | undefined;
   const patient = (channel: Channel): Channel =>
     aroundChannel(channel, {
-      receive: (expected) =>
-        channel.receive(
-          query ? { ...expected, extraMs: query.silenceMs, withinMs: Math.max(0, query.endsAtMs - nowMs()) } : expected,
-        ),
+      receive: (expected) => {
+        if (!query) return channel.receive(expected);
+        const askedMs = Math.min(defaultMostWaitMs, waitedMs() - query.waitedMs);
+        const withinMs = Math.max(0, query.endsAtMs + askedMs - nowMs());
+        return channel.receive({ ...expected, extraMs: query.silenceMs, withinMs });
+      },
     });
   return {
     begin: (prediction) => {
       query = {
         silenceMs: link.roundTripMs + transferMs(prediction),
         endsAtMs: nowMs() + spareMs + queryMs(prediction),
+        waitedMs: waitedMs(),
       };
     },
     end: () => {

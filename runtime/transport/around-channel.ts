@@ -8,6 +8,9 @@ export const aroundChannel = (
   peer: channel.peer,
   left: channel.left,
   ...(channel.link && { link: channel.link }),
+  get waitedMs() {
+    return channel.waitedMs ?? 0;
+  },
   get sent() {
     return channel.sent;
   },

@@ -2,12 +2,14 @@ import type { Role, SessionError } from "../core/index.ts";
 import type { LinkProfile } from "./link-profile.ts";
 
 /** Frame on the wire: 4 bytes length of the body (little-endian), 1 byte kind (its index here), body. */
-export const frameKinds = ["payload", "control", "abort"] as const;
+export const frameKinds = ["payload", "control", "abort", "wait"] as const;
 export type FrameKind = (typeof frameKinds)[number];
 export const headerBytes = 5;
 /** The length field has 32 bits. */
 export const maxFrameBytes = 2 ** 32 - 1;
 export const defaultIdleTimeoutMs = 120_000;
+/** How long a party that is asked to wait does so, in one query. */
+export const defaultMostWaitMs = 3_600_000;
 /**
  * The slowest link that a party waits for: 1 Mbit/s, 8 s. A payload that arrives more slowly is refused, whatever the
  * pauses between its bytes are.
@@ -47,13 +49,16 @@ export interface Channel {
   /**
    * Waits while earlier frames fill the buffers, queues this one, and returns without waiting for it to leave: two
    * parties that each send one frame and then receive never block each other, whatever the size. The caller must not
-   * write to the frame afterwards. Default kind: payload.
+   * write to the frame afterwards. Default kind: payload. A `wait` frame is empty: it asks the peer for patience, says
+   * nothing else, and no `receive` returns it.
    */
-  send(frame: Uint8Array, kind?: "payload" | "control"): Promise<void>;
+  send(frame: Uint8Array, kind?: "payload" | "control" | "wait"): Promise<void>;
   /** Receives one frame. The caller owns it, and it starts at offset 0 of its buffer. */
   receive(expected: ExpectedFrame): Promise<Uint8Array>;
   /** Resolves once the peer has left or this end is closed, also while nobody receives. */
   readonly left: Promise<void>;
+  /** Time for which the peer has asked this party to wait, in ms; live. Absent: it cannot. */
+  readonly waitedMs?: number;
   /** The link that this channel emulates, if it does. */
   readonly link?: LinkProfile;
   /** Sends what is queued and ends. With a reason the peer receives its code. */
@@ -65,6 +70,10 @@ export interface Channel {
 
 export interface ChannelOptions {
   readonly idleTimeoutMs?: number;
+  /** How much longer a receive may take because the peer asks to wait, in ms. Default 0: the peer may not ask. */
+  readonly mostWaitMs?: number;
+  /** Called each time that the peer asks this party to wait while it receives. */
+  readonly onWait?: () => void;
 }
 
 /** Header of a frame as the peer announced it; the kind is a number until it is checked. */

@@ -101,6 +101,9 @@ export class FramedChannel implements Channel {
   readonly received = noTraffic();
   readonly #port: FramePort;
   readonly #idleTimeoutMs: number;
+  readonly #mostWaitMs: number;
+  readonly #onWait: () => void;
+  waitedMs = 0;
   #failure: SessionError | undefined;
   #closing: Promise<void> | undefined;
   #sending: Promise<unknown> = Promise.resolve();
@@ -111,9 +114,11 @@ export class FramedChannel implements Channel {
     this.#port = port;
     this.peer = peer;
     this.#idleTimeoutMs = options.idleTimeoutMs ?? defaultIdleTimeoutMs;
+    this.#mostWaitMs = options.mostWaitMs ?? 0;
+    this.#onWait = options.onWait ?? (() => {});
   }
 
-  send(frame: Uint8Array, kind: "payload" | "control" = "payload"): Promise<void> {
+  send(frame: Uint8Array, kind: "payload" | "control" | "wait" = "payload"): Promise<void> {
     if (frame.length > maxFrameBytes) throw new RangeError(`a frame holds at most ${maxFrameBytes} bytes`);
     const sending = this.#sending.then(() => this.#guarded(() => this.#send(frame, kind)));
     this.#sending = sending.catch(() => {});
@@ -155,7 +160,17 @@ export class FramedChannel implements Channel {
   }
 
   async #receive(expected: ExpectedFrame): Promise<Uint8Array> {
-    const startedAtMs = nowMs();
+    let startedAtMs = nowMs();
+    let excusedMs = 0;
+    // Every clock of this receive starts anew, until the peer has asked for all the time that it may.
+    const wait = (): void => {
+      const askedMs = nowMs() - startedAtMs;
+      if (excusedMs + askedMs > this.#mostWaitMs) return;
+      excusedMs += askedMs;
+      this.waitedMs += askedMs;
+      startedAtMs += askedMs;
+      this.#onWait();
+    };
     const { extraMs = 0, withinMs = Number.POSITIVE_INFINITY } = expected;
     const timeoutMs = Math.min(withinMs, (expected.timeoutMs ?? this.#idleTimeoutMs) + extraMs);
     // A byte now and then does not hold a payload open: the whole frame has to come at the speed of the slowest link.
@@ -171,13 +186,19 @@ export class FramedChannel implements Channel {
             sinceStartMs + timeoutMs - withinMs,
           );
     };
-    return watched(this.#frame(expected), timeoutMs, idleMs, () =>
+    return watched(this.#frame(expected, wait), timeoutMs, idleMs, () =>
       this.#late(expected.kind === "control" ? "waiting for its greeting" : "waiting for its message", timeoutMs),
     );
   }
 
-  async #frame(expected: ExpectedFrame): Promise<Uint8Array> {
-    const head = await this.#port.head();
+  async #frame(expected: ExpectedFrame, onWait: () => void = () => {}): Promise<Uint8Array> {
+    let head = await this.#port.head();
+    while (frameKinds[head.kind] === "wait" && head.bytes === 0 && this.#mostWaitMs > 0) {
+      await this.#port.body();
+      count(this.received, "wait", 0);
+      onWait();
+      head = await this.#port.head();
+    }
     if (frameKinds[head.kind] === "abort" && [abortBytes, abortBytes + retryBytes].includes(head.bytes)) {
       const details = decodeAbort(await this.#port.body());
       count(this.received, "abort", head.bytes);

@@ -3,6 +3,7 @@ export {
   type Channel,
   type ChannelOptions,
   type ChannelTraffic,
+  defaultMostWaitMs,
   type ExpectedFrame,
   type FrameHeader,
   type FrameKind,

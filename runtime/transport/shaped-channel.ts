@@ -47,6 +47,10 @@ class ShapedChannel implements Channel {
     return this.#link;
   }
 
+  get waitedMs(): number {
+    return this.#channel.waitedMs ?? 0;
+  }
+
   get sent(): ChannelTraffic {
     return withoutStamps(this.#channel.sent, this.#sentControl);
   }
@@ -58,7 +62,8 @@ class ShapedChannel implements Channel {
   #sentControl = 0;
   #receivedControl = 0;
 
-  async send(frame: Uint8Array, kind: "payload" | "control" = "payload"): Promise<void> {
+  async send(frame: Uint8Array, kind: "payload" | "control" | "wait" = "payload"): Promise<void> {
+    if (kind === "wait") return await this.#channel.send(frame, kind);
     const startsAtMs = Math.max(this.#clock.nowMs(), this.#linkFreeAtMs);
     this.#linkFreeAtMs = startsAtMs + transmissionMs(this.#link, frame.length + headerBytes);
     const stamped = new Uint8Array(frame.length + stampBytes);

@@ -70,6 +70,22 @@ describe("a session that keeps keys and values", () => {
     }
   });
 
+  it("answers the query that was prepared and no other", async () => {
+    const { asking, serving, dealing } = await openParties();
+    const served = serving.serve();
+    await asking.prepare(askPrompt);
+    for (const other of [
+      { ...askPrompt, program: stepProgram },
+      { ...askPrompt, position: askPrompt.position + 1 },
+    ])
+      await expect(asking.query(rawOf(features), other)).rejects.toThrow("was prepared");
+    const [answer] = await Promise.all([asking.query(rawOf(features), askPrompt), served]);
+    expect(largestError(outputOf(answer), expectedWindow())).toBeLessThan(tolerance);
+    await asking.end();
+    await serving.serve();
+    await dealing;
+  });
+
   it("sends as much whatever the secrets are", async () => {
     const otherFeatures = createNoise(99)([1, length, width], 2);
     const questions = [askPrompt, ...askSteps.slice(0, 2)];

@@ -123,7 +123,7 @@ test("the same answer in one process, in threads, over a shaped link and over TL
     expect([link, bytes]).toEqual([link, report.measured.bytes[link as "client→server"]]);
   }
 
-  const lost = await run(asking.replace(dealer, "127.0.0.1:1"), dir);
+  const lost = await run(`${asking.replace(dealer, "127.0.0.1:1")} --patience 0`, dir);
   expect(lost.code).toBe(3);
   expect(lost.err).toMatch(/^error MRL0723: cannot reach the dealer.*\n {2}at .*\n {2}help .*\n$/);
   await succeed(`marillc doctor --server ${server} --dealer ${dealer} --identity build/keys/client`);

@@ -11,10 +11,11 @@ import { readIdentity } from "../../compiler/keys/read-identity.ts";
 import { openClientExecutor } from "../../compiler/run/client-executor.ts";
 import { checkInputs, readInputFiles } from "../../compiler/run/input-files.ts";
 import { type DealerOptions, startDealer } from "../../compiler/services/dealer-service.ts";
+import { receiveProgram, sendProgram } from "../../compiler/services/program-frame.ts";
 import { defaultProgramLimits, planPrograms } from "../../compiler/services/program-plan.ts";
 import { queryServer } from "../../compiler/services/remote-session.ts";
 import { type ServerOptions, startServer } from "../../compiler/services/server-service.ts";
-import type { Service } from "../../compiler/services/service.ts";
+import type { Endpoint, Service } from "../../compiler/services/service.ts";
 import {
   agreementOf,
   connectionPurposes,
@@ -166,6 +167,78 @@ test("long programs share the dealer's memory, and one that exceeds it is refuse
   // Each of them is long here, and there is memory for one at a time.
   const enough = await deploy({ deal: { maxMemory: 1.5 * memory + 1e4, maxShortBytes: 0 } });
   await Promise.all([ask(enough), ask(enough)]);
+});
+
+const reachAs = (role: Role, { host, port }: Endpoint, expect: Role, session: string): Promise<Channel> =>
+  connect({
+    ...{ host, port, identity: identities[role], expect, session, mostWaitMs: 10_000 },
+    purpose: expect === "dealer" ? connectionPurposes.correlations : connectionPurposes.online,
+  });
+const agreeAs = (role: Role, channel: Channel, session: string) =>
+  handshake(channel, handshakeFields(agreementOf(client), role, session));
+
+test("long sessions leave places at the dealer: beyond their own, a client is asked to come back", async () => {
+  const limits = { maxSessions: 1, maxWaiting: 1 };
+  const deployed = await deploy({ deal: { maxShortBytes: 0, limits } });
+  const { dealer } = deployed;
+  const { mir } = await loadPartyBuild(build, "server");
+  const session = newSessionId();
+  const [own, other] = [
+    await reachAs("client", dealer, "dealer", session),
+    await reachAs("server", dealer, "dealer", session),
+  ];
+  await sendProgram(other, agreementOf(client), mir);
+  await Promise.all([agreeAs("client", own, session), agreeAs("server", other, session)]);
+  expect(await errorOf(ask(deployed, 0))).toMatchObject({ code: "MRL0740", retryAfterSeconds: 10 });
+  await Promise.all([own.close(), other.close()]);
+  await ask(deployed, 60);
+});
+
+test("whom the dealer asks to wait, the server asks its client", async () => {
+  const session = newSessionId();
+  const asking: NodeJS.Timeout[] = [];
+  const dealer = await listen({
+    ...{ ...anywhere, identity: identities.dealer },
+    onConnection: async (channel) => {
+      await receiveProgram(channel, 2 ** 20);
+      await agreeAs("dealer", channel, session);
+      asking.push(setInterval(() => void channel.send(new Uint8Array(0), "wait").catch(() => {}), 20));
+    },
+  });
+  const server = await startServer({
+    dir: build,
+    dealer,
+    listen: anywhere,
+    identity: identities.server,
+    log: () => {},
+  });
+  running.push(server);
+  const own = await reachAs("client", server, "server", session);
+  await agreeAs("client", own, session);
+  // The server waits for the dealer's seed.
+  own.receive({ exactBytes: 0 }).catch(() => {});
+  await expect.poll(() => own.waitedMs).toBeGreaterThan(100);
+  await own.close();
+  asking.forEach(clearInterval);
+  await dealer.close();
+});
+
+test("clients wait for a server and a dealer that start again", async () => {
+  const { server, dealer } = await deploy();
+  const [atServer, atDealer] = [server, dealer].map(({ host, port }) => ({ host, port }));
+  await Promise.all([server.close(), dealer.close()]);
+  const lines: string[] = [];
+  const away = { server: atServer, dealer: atDealer, lines } as unknown as Deployed;
+  const answered = ask(away, 60, (line) => lines.push(line));
+  await expect.poll(() => lines.length).toBeGreaterThan(0);
+  expect(lines[0]).toMatch(/^MRL0723 cannot reach the server: ECONNREFUSED: the next attempt follows in \d/);
+  // The server first: then the dealer is the one that is not reached.
+  const serve = { listen: atServer!, dealer: atDealer! };
+  const again = await startServer({ dir: build, identity: identities.server, log: () => {}, ...serve });
+  running.push(again);
+  await expect.poll(() => lines.join("\n"), { timeout: 10_000 }).toContain("MRL0723 cannot reach the dealer");
+  running.push(await startDealer({ listen: atDealer!, identity: identities.dealer, log: () => {} }));
+  await answered;
 });
 
 test("clients that agree with the server and never come to the dealer keep no turn from others", async () => {

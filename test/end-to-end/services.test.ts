@@ -81,7 +81,7 @@ async function deploy(more: Partial<DealerOptions> = {}): Promise<Deployment> {
 async function ask(server: Endpoint, dealer: Endpoint, identity = identities.client, from = build) {
   const part = await loadPartyBuild(from, "client");
   const inputs = checkInputs(part.manifest, readInputFiles([`tokens=${files.input}`]));
-  return queryServer({ part, inputs, identity, server, dealer });
+  return queryServer({ part, inputs, identity, server, dealer, patienceSeconds: 0 });
 }
 
 const causeOf = (work: Promise<unknown>): Promise<string> =>

@@ -15,6 +15,7 @@ export const around = (
 ): Channel => ({
   ...{ peer: channel.peer, left: channel.left, sent: channel.sent, received: channel.received },
   send: async (bytes, kind = "payload") => {
+    if (kind === "wait") return await channel.send(bytes, kind);
     for (const frame of hooks.send?.({ bytes, kind }) ?? [{ bytes, kind }]) await channel.send(frame.bytes, frame.kind);
   },
   receive: async (expected) => {

@@ -10,6 +10,7 @@ import {
   newSessionId,
 } from "../../compiler/services/session-agreement.ts";
 import { handshake, predictSetup } from "../../runtime/session/index.ts";
+import { defaultMostWaitMs } from "../../runtime/transport/index.ts";
 import { connect } from "../../runtime/transport/node/index.ts";
 import { type Outcome, quantile } from "./clients.ts";
 import { type Row, row, type Setup } from "./scenarios.ts";
@@ -25,7 +26,9 @@ async function heavySession({ tiny, size, at: { dealer } }: Setup): Promise<void
   const reach = async (role: "client" | "server") => {
     const identity = await readIdentity(join(tiny.keys, role));
     const purpose = connectionPurposes.correlations;
-    return await connect({ host: dealer.host, port: dealer.port, identity, expect: "dealer", purpose, session });
+    // The dealer asks to wait for its memory, and for its other sessions.
+    const patient = { purpose, session, mostWaitMs: defaultMostWaitMs };
+    return await connect({ host: dealer.host, port: dealer.port, identity, expect: "dealer", ...patient });
   };
   const [client, server] = [await reach("client"), await reach("server")];
   try {

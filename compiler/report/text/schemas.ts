@@ -61,7 +61,6 @@ const run = document(
 );
 
 const ofToken = object({ clear: number, offline: number, online: number });
-
 const newKey = { role: text, folder: text, certificate: text, fingerprint: text, validUntil: text };
 const knownParty = object({ party: text, fingerprint: text }, { validUntil: text });
 
@@ -103,7 +102,8 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         opened: list(object({ ...opening, to: text }, { carries: list(text) })),
         published: object({ integers: count, bits: count, bounds: list(publishedBound) }),
         outputs: list(text),
-        weights: object({ public: list(text), server: list(text) }),
+        weights: object({ public: list(text), server: list(text), unlisted: list(text) }),
+        claims: { ...list(text), description: "what the manifest says in words, which nothing checks" },
         protocols: map(count),
         calls: count,
         programs: count,
@@ -292,7 +292,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
   "keys init --role": document({ ...newKey, invites: map(text) }),
   "keys accept": document({ ...newKey, peers: list(object({ party: text, fingerprint: text })) }, { name: text }),
   "keys renew": document(newKey, { name: text }),
-  "keys invite": document({ party: text, invite: text, peers: list(text) }),
+  "keys invite": document({ party: text, invite: text, peers: list(text), missing: list(text) }),
   "keys trust": document({ party: text, fingerprint: text }, { validUntil: text }),
   "keys revoke": document({ party: text, fingerprint: text }, { validUntil: text }),
   "keys list": document({ own: knownParty, peers: list(knownParty) }),

@@ -255,7 +255,7 @@ function listenOn(server: tls.Server, host: string, port: number): Promise<Addre
   return new Promise((resolve, reject) => {
     const onError = (error: Error): void => {
       const where = `${host}:${port}`;
-      reject(sessionError("cannotListen", { where, reason: reasonOf(error) }, { at: where }));
+      reject(sessionError("cannotListen", { where, reason: reasonOf(error), option: "--listen" }, { at: where }));
     };
     server.once("error", onError);
     server.listen(port, host, () => {

@@ -140,6 +140,51 @@ describe("changed builds are refused", () => {
       (files) => withManifest(files, (manifest) => ({ ...manifest, constants: [] })),
       "MRL0912",
     ],
+    [
+      "a head whose bytes are not those of the manifest, at one party",
+      "tiny",
+      (files) =>
+        edited(files, ["server/program.ts", "server/program.js"], (text) =>
+          text.replace(/(receives )724 B(, the dealer)/, "$1725 B$2"),
+        ),
+      "MRL0910",
+    ],
+    [
+      "rounds that are not those of the manifest",
+      "tiny",
+      (files) =>
+        edited(files, programPaths, (text) => text.replace(": 2pc-dealer, 7 rounds", ": 2pc-dealer, 8 rounds")),
+      "MRL0910",
+    ],
+    [
+      "a step whose bytes do not add up to those of the head",
+      "tiny",
+      (files) => edited(files, programPaths, (text) => text.replace(/(1 round, (?:sends|receives)) 140 B/, "$1 141 B")),
+      "MRL0901",
+    ],
+    [
+      "bytes that are said in parts",
+      "tiny",
+      (files) => edited(files, programPaths, (text) => text.replace("sends 140 B", "sends 100 B, sends 40 B")),
+      "MRL0901",
+    ],
+    [
+      "bytes with zeros before them",
+      "tiny",
+      (files) => edited(files, programPaths, (text) => text.replace("sends 140 B", "sends 0,140 B")),
+      "MRL0901",
+    ],
+    [
+      "other traffic in the manifest",
+      "tiny",
+      (files) =>
+        withManifest(files, ({ predicted, ...manifest }) => {
+          const { online, ...phases } = predicted as { online: { bytes: Record<string, number> } };
+          const bytes = { ...online.bytes, "client→server": online.bytes["client→server"]! + 1 };
+          return { ...manifest, predicted: { ...phases, online: { ...online, bytes } } };
+        }),
+      "MRL0910",
+    ],
   ];
   test.each(cases)("%s", (_what, name, change, code) => {
     expect(codesOf(change(build(name)))).toContain(code);

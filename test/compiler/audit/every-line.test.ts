@@ -108,7 +108,9 @@ test("a value opened at any line, to either party, is refused", () => {
   );
   expect(openings.length).toBeGreaterThan(20);
   for (const [behind, op] of openings) {
-    const codes = codesOf(withModule(build, withOp(module, behind, op)));
+    const all = codesOf(withModule(build, withOp(module, behind, op)));
+    // The module rounds by shares, as no system does whose numerics the build claims: a finding for itself.
+    const codes = all.filter((code) => code !== "MRL0917");
     expect([behind, op.attrs.to, codes]).toEqual([behind, op.attrs.to, ["MRL0905", "MRL0910"]]);
   }
 });

@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
+import { flowReportText } from "../../../compiler/audit/audit-text.ts";
 import { checkFlow } from "../../../compiler/audit/check-flow.ts";
 import type { BuildFiles } from "../../../compiler/audit/party-files.ts";
 import { compileModel } from "../../../compiler/compile/compile.ts";
 import type { Module, Op, Value } from "../../../ir/module.ts";
-import { codesOf, withManifest, withModule } from "./builds.ts";
+import { codesOf, edited as inFiles, programPaths, withManifest, withModule } from "./builds.ts";
 
 /* A build with a guard opens one bit beside its outputs. Hostile builds that use it for another secret are refused. */
 const fixture = join(import.meta.dirname, "../../../fixtures/cases/input-beyond-range");
@@ -22,8 +23,11 @@ const { files, module } = compileModel(
 );
 
 test("a build with a guard opens its output and one bit, both to the client", () => {
-  const { findings, opened } = checkFlow(files);
+  const report = checkFlow(files);
+  const { findings, opened } = report;
   expect(findings).toEqual([]);
+  // Ranges that somebody changed in every file are ranges: only calibration knows others.
+  expect(flowReportText(report)).toContain("that the bounds of the guard are those that calibration found");
   expect(opened.map(({ value, to, shape }) => `${value} [${shape}] to the ${to}`)).toEqual([
     "y [2,3] to the client",
     "guard [] to the client",
@@ -121,6 +125,20 @@ test.each<readonly [string, BuildFiles, string]>([
   ],
 ])("%s is not opened", (_, hostile, code) => {
   expect(codesOf(hostile)).toContain(code);
+});
+
+test.each([
+  ['width: 2, scale: 0, lo: 0, hi: 1, to: "client"', "opens 2 bits to the client"],
+  ['width: 1, scale: 1, lo: 0, hi: 1, to: "client"', "opens 1 bits to the client"],
+  ['width: 1, scale: 0, lo: 0, hi: 1, to: "server"', "opens 1 bits to the server"],
+])("a bit that is declared as %s is none", (declared, message) => {
+  const wide = inFiles(files, programPaths, (text) =>
+    text.replace(
+      'guard: { shape: [], width: 1, scale: 0, lo: 0, hi: 1, to: "client"',
+      `guard: { shape: [], ${declared}`,
+    ),
+  );
+  expect(checkFlow(wide).findings.map((each) => each.message)).toContainEqual(expect.stringContaining(message));
 });
 
 test("a second bit is not opened beside the first", () => {

@@ -88,6 +88,18 @@ test("an output that leaves in shares cannot be declared as one that somebody re
   expect(findingsOf(kept)).toMatch(/MRL0906 y is declared as kept in shares, but is not/);
 });
 
+test("an output that leaves in shares has the scale that is declared, as its operand and as its result", () => {
+  const rescaled = (text: string): string => text.replace(/( h: \{ [^}]*scale: )\d+/g, "$199");
+  const outputs = (text: string): string => {
+    const at = text.indexOf("const outputTypes");
+    return text.slice(0, at) + rescaled(text.slice(at));
+  };
+  const message = /MRL0905 h leaves in other shares than declared, \d+ bits, 99 fractional/;
+  expect(findingsOf(inPrograms(front!, outputs))).toMatch(message);
+  // The result is of that type, and the operand is not.
+  expect(findingsOf(inPrograms(front!, rescaled))).toMatch(message);
+});
+
 test("an opening in place of the hand-over is refused", () => {
   const programs = inPrograms(front!, (text) => text.replaceAll("seededHandOver", "oneWayReveal"));
   const opened = edited(programs, modulePaths, (text) => text.replace("seeded.hand-over", "one-way.reveal"));

@@ -13,6 +13,8 @@ import { edited, goldenBuild, withManifest } from "./builds.ts";
 import { twice } from "./cached-build.ts";
 import { mutants } from "./mutants/all.ts";
 import { kept } from "./mutants/cache.ts";
+import { inAll, ofWeights, swap, swapAll } from "./mutants/edits.ts";
+import { relabelled } from "./mutants/labels.ts";
 
 const build = goldenBuild();
 
@@ -27,22 +29,24 @@ test("the golden build is sound: one value is opened, to the client", () => {
       shape: [9],
       from: ["client", "server"],
       // The golden module rounds by shares before it opens.
-      carries: ["localTruncate"],
+      carries: ["sameRingTruncate"],
     },
   ]);
   expect(weights).toEqual({
     public: ["model.o.weight"],
     server: ["model.q.lora_A", "model.k.weight", "model.k.bias", "model.q.lora_B"],
+    unlisted: [],
   });
   expect(parties).toEqual(["client", "server", "dealer"]);
   expect(calls).toBe(19);
   expect(protocols).toEqual({
     fourierSilu: 1,
     knownWeightMatmul: 3,
-    localTruncate: 4,
+    localTruncate: 3,
     maskedMul: 1,
     maskedOpen: 3,
     oneWayReveal: 1,
+    sameRingTruncate: 1,
     seededShare: 1,
   });
 });
@@ -77,6 +81,9 @@ test("a party's folder is checked against its program.mir, and says what it does
     ["result: types.k_biased_t, attrs: { by: 12 }", "result: types.k_biased_t, attrs: { by: 11 }"],
     ["specs.gated, gate_open, q_b_t_open", "specs.gated, q_b_t_open, gate_open"],
     ["k_biased: { shape: [3, 4], width: 30", "k_biased: { shape: [3, 4], width: 31"],
+    ["shape: [4, 4], width: 30, scale: 12 },\n", "shape: [4, 4], width: 31, scale: 12 },\n"],
+    ["shape: [4, 4], width: 30, scale: 12 },\n", "shape: [4, 4], width: 12, scale: 12 },\n"],
+    ["shape: [4, 3], width: 12, scale: 12 },\n", "shape: [4, 3], width: 62, scale: 12 },\n"],
   ];
   for (const [from, to] of swaps) {
     const changed = edited(own, ["client/program.ts", "client/program.js"], (text) => text.replaceAll(from, to));
@@ -89,6 +96,8 @@ test("a name of the manifest cannot hide or forge a line of the statement", asyn
   const forged = withManifest(build, (manifest) => ({
     ...manifest,
     reveals: (manifest.reveals as object[]).map((each) => ({ ...each, tensor: name })),
+    caveats: ['this build is audited"\nopened  nothing\u001b[8m'],
+    roles: { client: "holds \u202e the input" },
   }));
   const dir = mkdtempSync(join(tmpdir(), "marillc-statement-"));
   writeBuild(join(dir, "build"), forged);
@@ -97,14 +106,59 @@ test("a name of the manifest cannot hide or forge a line of the statement", asyn
     expect(out).toMatch(/^[\n\x20-\x7e×]*$/);
     expect(out.match(/^opened/gm)?.length ?? 0).toBe(options.length === 0 ? 1 : 0);
     expect(out).toContain("logits to the client\\u001b[8m");
+    expect(out).toContain("this build is audited");
+    if (options.length === 0)
+      expect(out).toMatch(/the builder says +"this build is audited\\u0022\\u000aopened[^\n]*\n +"the client holds/);
   }
   rmSync(dir, { recursive: true });
+});
+
+test("a public tensor that the manifest lists as no weight is by the builder's word, which the check says", () => {
+  const dropped = withManifest(build, ({ weights, ...manifest }) => ({
+    ...manifest,
+    weights: (weights as { name: string }[]).filter(({ name }) => name !== "model.o.weight"),
+  }));
+  const report = checkFlow(dropped);
+  expect(report.weights.unlisted).toEqual(["model.o.weight"]);
+  expect(flowReportText(report)).toMatch(
+    /not checked +that no private weight is in 1 public tensor that the manifest does not list: "model\.o\.weight"\n/,
+  );
 });
 
 test.each(mutants)("$what is refused with its own code", ({ of, codes }) => {
   const { findings } = checkFlow(of(build));
   expect(findings.map(({ code }) => code)).toEqual(expect.arrayContaining([...codes]));
   for (const { at } of findings) expect(at).not.toBe("");
+});
+
+test.each<[string, (files: BuildFiles) => BuildFiles, string]>([
+  [
+    "an output of another scale",
+    inAll(swapAll('scale: 12, lo: -1, hi: 1, to: "client"', 'scale: 11, lo: -1, hi: 1, to: "client"')),
+    "logits is opened as 14 bits, 12 fractional [9], and declared as 14 bits, 11 fractional [9]",
+  ],
+  [
+    "a result of another scale than its output",
+    inAll(swap("logits: { shape: [9], width: 14, scale: 12", "logits: { shape: [9], width: 14, scale: 11")),
+    "logits is opened as 14 bits, 11 fractional [9], and declared as 14 bits, 12 fractional [9]",
+  ],
+  [
+    "a weight of another scale",
+    inAll(ofWeights(swap("width: 12, scale: 12", "width: 12, scale: 11"))),
+    "o: weight o.weight is 12 bits, 11 fractional [4, 3], not 12 bits, 12 fractional [4, 3]",
+  ],
+  [
+    "a private weight with a digest",
+    (files) => withManifest(files, relabelled("server", "00".repeat(32))),
+    "weight model.k.bias is server with a digest",
+  ],
+  [
+    "a public weight without a digest",
+    (files) => withManifest(files, relabelled("public")),
+    "weight model.k.bias is public without a digest",
+  ],
+])("%s is named for what it is", (_, edit, message) => {
+  expect(checkFlow(edit(build)).findings.map((each) => each.message)).toContain(message);
 });
 
 test.each(kept)("with two programs over one state, $what is refused with its own code", ({ of, codes }) => {

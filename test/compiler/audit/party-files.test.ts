@@ -57,6 +57,10 @@ const manifest = (more: Partial<ParsedManifest> = {}): ParsedManifest => ({
   reveals: [],
   ...more,
 });
+/** A tensor as the client's files have it: any other form of its numbers is refused for the form alone. */
+const stored = (name: string, dims: number[], values: number[]): proto.ITensorProto & { readonly name: string } => ({
+  ...{ name, dims, dataType: 1, rawData: bytesOf(values) },
+});
 const path = "client/public.onnx";
 const messages = (bytes: Uint8Array, more?: Partial<ParsedManifest>): readonly string[] =>
   checkClientModels(new Map([[path, bytes]]), manifest(more)).map(({ message }) => message);
@@ -71,6 +75,17 @@ const inAttribute = (attribute: proto.IAttributeProto): Uint8Array =>
 describe("the client's model", () => {
   test("is accepted with public weights and listed constants, transposed or not", () => {
     expect(messages(cut(["sum"]))).toEqual([]);
+  });
+
+  test("may have any number of small constants whose digests the manifest lists", () => {
+    const scalars = Array.from({ length: 65 }, (_, k) => stored(`w${k}`, [1], [k]));
+    const bytes = changed((message) => {
+      message.graph!.initializer!.push(...scalars);
+      message.graph!.node![1]!.input!.push(...scalars.map(({ name }) => name));
+    });
+    const listed = scalars.map(({ name }, k) => ({ name, sha256: sha256(bytesOf([k])) }));
+    expect(messages(bytes, { constants: [...manifest().constants, ...listed] })).toEqual([]);
+    expect(messages(bytes)).toEqual(["it has 65 different reals and 0 integers that no digest covers"]);
   });
 
   test("is refused with a private weight, or a tensor that the manifest does not list", () => {
@@ -115,7 +130,7 @@ describe("the client's model", () => {
       message.functions = [{ name: "f" }];
     }),
     "a tensor in an attribute": changed((message) => {
-      const t = floatTensor("", [2], [1, 2]);
+      const t = stored("", [2], [1, 2]);
       message.graph!.node![0]!.attribute = [{ name: "value", type: onnx.AttributeProto.AttributeType.TENSOR, t }];
     }),
     "numbers in an attribute": changed((message) => {
@@ -124,14 +139,14 @@ describe("the client's model", () => {
       ];
     }),
     "a tensor in a nested graph": changed((message) => {
-      const g = { name: "inner", initializer: [floatTensor("w", [2], [1, 2])] };
+      const g = { name: "inner", initializer: [stored("w", [2], [1, 2])] };
       message.graph!.node![0]!.attribute = [{ name: "body", type: onnx.AttributeProto.AttributeType.GRAPH, g }];
     }),
-    "one more initializer": withInitializer(new Map([[path, cut(["sum"])]]), floatTensor("w", [2], [1, 2])).get(path)!,
+    "one more initializer": withInitializer(new Map([[path, cut(["sum"])]]), stored("w", [2], [1, 2])).get(path)!,
     "a sparse tensor": changed((message) => {
-      message.graph!.sparseInitializer = [{ values: floatTensor("w", [2], [1, 2]), dims: [4] }];
+      message.graph!.sparseInitializer = [{ values: stored("w", [2], [1, 2]), dims: [4] }];
     }),
-    "a sparse tensor in an attribute": inAttribute({ type: 11, sparseTensor: { values: floatTensor("w", [1], [1]) } }),
+    "a sparse tensor in an attribute": inAttribute({ type: 11, sparseTensor: { values: stored("w", [1], [1]) } }),
     "a tensor of strings": changed((message) => {
       message.graph!.initializer!.push({ name: "w", dims: [1], dataType: 8, stringData: [Uint8Array.of(1)] });
     }),
@@ -165,7 +180,7 @@ describe("the client's model", () => {
     }),
     "reals in many small tensors": changed((message) => {
       for (let k = 0; k < 10_000; k++) {
-        message.graph!.initializer!.push(floatTensor(`w${k}`, [1], [k]));
+        message.graph!.initializer!.push(stored(`w${k}`, [1], [k]));
         message.graph!.node![1]!.input!.push(`w${k}`);
       }
     }),
@@ -175,9 +190,7 @@ describe("the client's model", () => {
         message.graph!.node![1]!.input!.push(`w${k}`);
       }
     }),
-    "a number that nothing reads": withInitializer(new Map([[path, cut(["sum"])]]), floatTensor("w", [1], [1])).get(
-      path,
-    )!,
+    "a number that nothing reads": withInitializer(new Map([[path, cut(["sum"])]]), stored("w", [1], [1])).get(path)!,
     "a node that nothing reads": changed((message) => {
       message.graph!.node!.push(node("Neg", ["rows"], ["w"], "idle"));
     }),

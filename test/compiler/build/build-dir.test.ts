@@ -286,6 +286,14 @@ describe("loading a party", () => {
     expect(await codes("server")).toEqual(["MRL0611"]);
     change("server/manifest.json", () => '{"schema":1,"compiler":"'.concat(version, '"}'));
     expect(await codes("server")).toEqual(["MRL0611"]);
+    for (const json of ["null", "[]", '"text"', "3"]) {
+      change("server/manifest.json", () => json);
+      expect(await codes("server"), json).toEqual(["MRL0611"]);
+    }
+    for (const field of ["name", "setting", "programHash"]) {
+      change("server/manifest.json", () => canonicalJson({ ...manifest, [field]: 7 }));
+      expect(await codes("server"), field).toEqual(["MRL0611"]);
+    }
     rmSync(join(dir, "server/manifest.json"));
     expect(await codes("server")).toEqual(["MRL0611"]);
   });

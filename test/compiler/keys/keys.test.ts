@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
-import { chmod, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -129,6 +129,20 @@ describe("reading an identity", () => {
     const dir = await copy();
     await damage(dir);
     expect(await codesOf(readIdentity(dir))).toEqual(codes);
+  });
+
+  test("a file that is not there and one that cannot be read are told apart", async () => {
+    const dir = await copy();
+    await rm(join(dir, "key.pem"));
+    await rm(join(dir, "cert.pem"));
+    await mkdir(join(dir, "cert.pem"));
+    const messages = await readIdentity(dir).catch((error: DiagnosticError) =>
+      error.diagnostics.map(({ message }) => message),
+    );
+    expect(messages).toEqual([
+      "expected a file of this party's identity, found none",
+      "a file of this party's identity cannot be read (EISDIR)",
+    ]);
   });
 
   test("an expired certificate is refused", async () => {

@@ -144,3 +144,23 @@ test("the commands do the same, and print documents of their schemas", async () 
   expect((await marillc("keys", "init", keys, "--role", "clerk")).code).toBe(2);
   expect((await marillc("keys", "list", server)).out).toContain("client.alice");
 });
+
+test("an invite says whom it does not name yet, and which command changes that", async () => {
+  const keys = at("first-steps");
+  const own = join(keys, "server");
+  const made = await marillc("keys", "init", keys, "--role", "server");
+  expect(made.out).toContain(`Send ${join(keys, "dealer.invite.json")} to the dealer: it runs`);
+  expect(made.out).toContain(`${join(keys, "client.invite.json")} names no dealer yet. Once you trust its certificate`);
+  const invite = (file: string, ...more: readonly string[]) =>
+    marillc("keys", "invite", own, "client.eve", at(file), ...more);
+  const early = await invite("early.json");
+  expect(early.out).toContain(`names no dealer, because this party trusts none yet: client.eve would not reach one`);
+  expect(early.out).toContain(`marillc keys trust ${own} dealer <its cert.pem>`);
+  const accepted = await acceptInvite(join(keys, "dealer.invite.json"), at("first-dealer"));
+  await trustPeer(own, "dealer", accepted.certificateFile);
+  expect((await invite("late.json")).out).not.toContain("names no");
+  expect(JSON.parse((await invite("last.json", "--json")).out)).toMatchObject({
+    peers: ["server", "dealer"],
+    missing: [],
+  });
+});

@@ -6,7 +6,7 @@ const never = new Promise<never>(() => {});
 const settled = (): Promise<void> => new Promise((next) => setImmediate(next));
 
 test("queries share the memory in the order in which they came, and one whose session ends waits no more", async () => {
-  const budget = createMemoryBudget(10);
+  const budget = createMemoryBudget(10, 9);
   const held: string[] = [];
   let leave = (): void => {};
   const take = (name: string, bytes: number, left: Promise<unknown> = never) =>
@@ -30,9 +30,9 @@ test("queries share the memory in the order in which they came, and one whose se
 });
 
 test("a query has memory from its request until the dealer waits for the next one", async () => {
-  const budget = createMemoryBudget(10);
+  const budget = createMemoryBudget(10, 9);
   const [server, own] = memoryPair("server", "dealer");
-  const { channel, end } = aroundQueries(own, () => budget.take(10, never));
+  const { channel, hold, end } = aroundQueries(own, () => budget.take(10, never));
   const isFree = async (): Promise<boolean> => {
     const share = budget.take(10, Promise.resolve());
     return await share.then(
@@ -45,6 +45,9 @@ test("a query has memory from its request until the dealer waits for the next on
   };
   const request = () => channel.receive({ kind: "control", maxBytes: 9 });
   await server.send(Uint8Array.of(1), "control");
+  // What the setup holds is given back before the first request.
+  hold(await budget.take(10, never));
+  expect(await isFree()).toBe(false);
   await request();
   expect(await isFree()).toBe(false);
   // Frames of the query itself change nothing.
@@ -58,4 +61,12 @@ test("a query has memory from its request until the dealer waits for the next on
   expect(await isFree()).toBe(false);
   end();
   expect(await isFree()).toBe(true);
+});
+
+test("long sessions have a number of places, and whoever finds none asks again (MRL0740)", () => {
+  const budget = createMemoryBudget(10, 1);
+  const leave = budget.enter();
+  expect(() => budget.enter()).toThrowError(expect.objectContaining({ code: "MRL0740", retryAfterSeconds: 10 }));
+  leave();
+  budget.enter();
 });

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { initKeys } from "../../../compiler/keys/init-keys.ts";
 import { readIdentity } from "../../../compiler/keys/read-identity.ts";
+import { startHealth } from "../../../compiler/services/health.ts";
+import { createMetrics } from "../../../compiler/services/metrics.ts";
 import { type Service, type SessionHost, startService } from "../../../compiler/services/service.ts";
 import { limitsOf } from "../../../compiler/services/service-limits.ts";
 import { newSessionId } from "../../../compiler/services/session-agreement.ts";
@@ -151,4 +153,22 @@ test("a stranger is refused with its address, once in a line", async () => {
   await eventually(() => lines.length > 0);
   expect(lines[0]).toMatch(/^refused: MRL07\d\d /);
   expect(lines[0]!.split("127.0.0.1")).toHaveLength(2);
+});
+
+test("a port that is taken is named with its option (MRL0726)", async () => {
+  const taken = await start();
+  const where = { host: taken.service.host, port: taken.service.port };
+  const status = () => ({ computing: 0, waiting: 0, isStopping: false });
+  const health = startHealth(where, status, await createMetrics("server"));
+  await expect(health).rejects.toMatchObject({ code: "MRL0726", help: expect.stringContaining("port for --health,") });
+  const listening = startService({ listen: where, identity: identities.server, log: () => {} }, limitsOf(), {
+    accepts: ["client"],
+    purpose: "online",
+    counts: () => ({ computing: 0, waiting: 0 }),
+    onSession: async () => {},
+  });
+  await expect(listening).rejects.toMatchObject({
+    code: "MRL0726",
+    help: expect.stringContaining("port for --listen,"),
+  });
 });

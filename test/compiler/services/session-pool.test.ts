@@ -122,7 +122,8 @@ test("what a session receives and asks is its own, and a refusal is one", async 
   // A view into a larger buffer: the others' bytes stay here.
   await client.send(new Uint8Array([1, 2, 3, 4]).subarray(1, 3));
   const receive = { session: 0, kind: "receive", call: 5, link: "client", expected: { exactBytes: 2 } } as const;
-  expect(await answer(receive)).toEqual({ session: 0, kind: "reply", call: 5, frame: Uint8Array.of(2, 3).buffer });
+  const frame = Uint8Array.of(2, 3).buffer;
+  expect(await answer(receive)).toEqual({ session: 0, kind: "reply", call: 5, frame, waitedMs: 0 });
   await client.close();
   expect(await answer({ ...receive, call: 6 })).toMatchObject({
     kind: "refusal",

@@ -24,6 +24,16 @@ const gap = (files: BuildFiles): BuildFiles => {
   const out = Uint8Array.from([...shifted.subarray(0, start), 1, 2, 3, 4, ...shifted.subarray(start)]);
   return new Map([...files, [path, out]]);
 };
+/** A header of four bytes more than the file has, which a tensor of minus two numbers would make up for. */
+const beyondEnd = (files: BuildFiles): BuildFiles => {
+  const path = "server/weights.safetensors";
+  const own = '{"model.k.bias@24":{"dtype":"I16","shape":[-2],"data_offsets":[-4,-4]}}';
+  const text = own.padEnd(8 * Math.ceil(own.length / 8));
+  const file = new Uint8Array(8 + text.length);
+  new DataView(file.buffer).setBigUint64(0, BigInt(text.length + 4), true);
+  file.set(bytes(text), 8);
+  return new Map([...files, [path, file]]);
+};
 const withTokenizer = (name: string, text: string) => (files: BuildFiles) =>
   new Map([...files, [`client/${name}`, bytes(text)]]);
 const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
@@ -66,6 +76,7 @@ export const hiddenNumbers: readonly Mutant[] = [
     codes: ["MRL0912"],
     of: header((text) => text.replace(":", ": \t ")),
   },
+  { what: "a header that ends behind its weight file", codes: ["MRL0912"], of: beyondEnd },
   { what: "a gap before the first tensor of a weight file", codes: ["MRL0912"], of: gap },
   { what: "a number in a comment", codes: ["MRL0901"], of: client(swap("// /k/Add", "// /k/Add 0.123")) },
   { what: "a comment more", codes: ["MRL0901"], of: inAll(swap("return { logits", "// 0.123\n    return { logits")) },

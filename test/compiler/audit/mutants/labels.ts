@@ -108,7 +108,8 @@ export const labels: readonly Mutant[] = [
   },
 ];
 
-function relabelled(label: string, sha256?: string, of = "model.k.bias") {
+/** The manifest with another owner of a weight. */
+export function relabelled(label: string, sha256?: string, of = "model.k.bias") {
   return (manifest: Record<string, unknown>) => ({
     ...manifest,
     weights: (manifest.weights as { name: string }[]).map((weight) =>

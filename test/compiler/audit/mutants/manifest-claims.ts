@@ -1,5 +1,5 @@
 import { withManifest } from "../builds.ts";
-import { client, inAll, inModule, type Mutant, only, renamed, swap } from "./edits.ts";
+import { both, client, inAll, inModule, type Mutant, only, renamed, swap } from "./edits.ts";
 
 const withBounds =
   (range: readonly number[] | undefined): Mutant["of"] =>
@@ -63,6 +63,19 @@ export const promises: readonly Mutant[] = [
     what: "a rounding by shares under no numerics",
     codes: ["MRL0917"],
     of: (files) => withManifest(files, ({ numerics: _, ...manifest }) => manifest),
+  },
+  {
+    what: "a rounding of our own as that of a system that rounds otherwise",
+    codes: ["MRL0917"],
+    of: both(
+      inAll(swap('sameRingTruncate.run(party.at("logits.shared.t")', 'localTruncate.run(party.at("logits.shared.t")')),
+      inModule(swap("via same-ring.truncate", "via local.truncate")),
+    ),
+  },
+  {
+    what: "a rounding by shares as that of a system that rounds faithfully",
+    codes: ["MRL0917"],
+    of: (files) => withManifest(files, (manifest) => ({ ...manifest, numerics: "sigma" })),
   },
   {
     what: "the numerics of a system that nobody knows",

@@ -1,3 +1,4 @@
+import { withManifest } from "../builds.ts";
 import { both, client, inAll, inModule, type Mutant, oneMore, only, swap, swapAll } from "./edits.ts";
 
 const peek = oneMore(
@@ -97,6 +98,23 @@ export const openings: readonly Mutant[] = [
     what: "a share given back beside the result",
     codes: ["MRL0905"],
     of: inAll(swap("return { logits };", "return { logits, k };")),
+  },
+  {
+    what: "an output under another name than in program.mir",
+    codes: ["MRL0909"],
+    of: (files) =>
+      withManifest(
+        inAll((text) =>
+          swap(
+            "return { logits };",
+            "return { more: logits };",
+          )(text.replace(/logits(: \{ shape: \[9\], width: 14, scale: 12, lo: -1, hi: 1, to:)/, "more$1")),
+        )(files),
+        (manifest) => ({
+          ...manifest,
+          reveals: (manifest.reveals as object[]).map((each) => ({ ...each, value: "more" })),
+        }),
+      ),
   },
   { what: "no output at all", codes: ["MRL0906"], of: inAll(swap("return { logits };", "return { };")) },
 ];

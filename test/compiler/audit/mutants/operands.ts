@@ -121,6 +121,11 @@ export const operands: readonly Mutant[] = [
     of: inAll(swap("specs.q_a_t, q_a)", "specs.q_a_t, gated)")),
   },
   {
+    what: "an operand less than its spec has types",
+    codes: ["MRL0907"],
+    of: inAll(swap("specs.gated, gate_open, q_b_t_open)", "specs.gated, gate_open)")),
+  },
+  {
     what: "an operand too many",
     codes: ["MRL0907"],
     of: inAll(swap("specs.gate, k_biased_t_open)", "specs.gate, k_biased_t_open, k_biased_t_open)")),
