@@ -9,7 +9,20 @@ interface Route {
   readonly options: ResolvedOptions;
 }
 
-type Routes = (diagnostics: readonly Diagnostic[], options: ResolvedOptions) => readonly Route[];
+type Routes = (
+  diagnostics: readonly Diagnostic[],
+  options: ResolvedOptions,
+  scalers: Tries["scalers"],
+) => readonly Route[];
+
+/** What other options are tried with. */
+export interface Tries {
+  readonly options: ResolvedOptions;
+  /** Private weights that scale features of the client, by name. */
+  readonly scalers: () => readonly string[];
+  /** Whether a build with such options compiles, and has answers of use. */
+  readonly works: (options: ResolvedOptions) => boolean;
+}
 
 /** Fewer fractional bits: nothing more becomes public, but answers are coarser. */
 function coarser(options: ResolvedOptions, kind: keyof Precision, bits: number): Route {
@@ -59,9 +72,34 @@ const otherSetting: Routes = (_, options) => {
     : [];
 };
 
+/** A scaler's numbers are statistics of features: with them the client scales its own, in the clear. */
+const publicScalers: Routes = (_, options, scalers) => {
+  const names = scalers();
+  const { weights } = options;
+  return names.length === 0
+    ? []
+    : [
+        {
+          option: `${names.map((name) => `--public '${name}'`).join(" ")} (the numbers of a scaler: they become public, and the client scales its features itself)`,
+          options: { ...options, weights: { ...weights, public: [...(weights.public ?? []), ...names] } },
+        },
+      ];
+};
+
+/** Columns of very different sizes have no common scale, and neither have the weights that they meet. */
+const scaledFeatures: Routes = (_, options) => {
+  const { calibration, target } = options;
+  if (calibration.scaleFeatures === true || calibration.samples === undefined || target.preset) return [];
+  const scaled = { ...options, calibration: { ...calibration, scaleFeatures: true } };
+  return [
+    { option: "--scale-features", options: scaled },
+    ...published([], scaled, () => []).map((route) => ({ ...route, option: `--scale-features ${route.option}` })),
+  ];
+};
+
 /** Routes by code, in groups: of each group the first that works is told. */
 const routes: Readonly<Record<string, readonly Routes[]>> = {
-  MRL0504: [fewerWeightBits, withoutRanges, published],
+  MRL0504: [publicScalers, scaledFeatures, fewerWeightBits, withoutRanges, published],
   MRL0520: [otherSetting],
   MRL0521: [fewerActivationBits, otherSetting, published],
   MRL0522: [fewerActivationBits, published],
@@ -71,15 +109,23 @@ const routes: Readonly<Record<string, readonly Routes[]>> = {
 /** Codes whose own advice stands only where no option works. */
 const replaced: ReadonlySet<string> = new Set(["MRL0504"]);
 
-/**
- * Runs the work. Where it refuses what other options may allow, those are tried, and the advice names the ones that work.
- * `works`: whether a build with such options compiles, and has answers of use.
- */
-export function advisingOptions<T>(
-  options: ResolvedOptions,
-  work: () => T,
-  works: (options: ResolvedOptions) => boolean,
-): T {
+/** Of each group the first option that works. */
+const working = (
+  groups: readonly Routes[],
+  diagnostics: readonly Diagnostic[],
+  { options, scalers, works }: Tries,
+): readonly string[] =>
+  groups.flatMap((group) => {
+    const first = group(diagnostics, options, scalers).find((route) => works(route.options));
+    return first ? [first.option] : [];
+  });
+
+/** Options with which features of very different sizes compile, and have answers of use. */
+export const optionsForUnevenFeatures = (tries: Tries): readonly string[] =>
+  working([publicScalers, scaledFeatures], [], tries);
+
+/** Runs the work. Where it refuses what other options may allow, those are tried, and the advice names the ones that work. */
+export function advisingOptions<T>(tries: Tries, work: () => T): T {
   try {
     return work();
   } catch (error) {
@@ -88,10 +134,7 @@ export function advisingOptions<T>(
     // One that no option helps remains whatever is tried.
     if ([...codes].some((code) => !Object.hasOwn(routes, code))) throw error;
     const groups = new Set([...codes].flatMap((code) => routes[code]!));
-    const found = [...groups].flatMap((group) => {
-      const first = group(error.diagnostics, options).find((route) => works(route.options));
-      return first ? [first.option] : [];
-    });
+    const found = working([...groups], error.diagnostics, tries);
     throw found.length === 0 ? error : new DiagnosticError(error.diagnostics.map((each) => advised(each, found)));
   }
 }

@@ -15,15 +15,17 @@ import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
 import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } from "../load/index.ts";
 import { adapterWeights } from "./adapter-choices.ts";
-import { advisingOptions } from "./advise-options.ts";
+import { advisingOptions, optionsForUnevenFeatures, type Tries } from "./advise-options.ts";
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { choosePrecision } from "./choose-precision.ts";
 import { explainingOwnership } from "./explain-ownership.ts";
+import { featureExponents } from "./feature-exponents.ts";
 import { type FileRuns, fileRuns } from "./file-runs.ts";
 import { measureRanges } from "./measure-ranges.ts";
 import { rangesText } from "./ranges-file.ts";
 import { type ReferenceRun, referenceRuns } from "./reference-runs.ts";
+import { scalerWeights } from "./scaler-weights.ts";
 import { type ScheduledModule, scheduleModule } from "./schedule-module.ts";
 import { type SecurePart, splitSecurePart } from "./split-secure-part.ts";
 
@@ -41,6 +43,8 @@ export interface Compilation {
   readonly clientDecode?: ClientDecodeGraphs | Diagnostic;
   /** Whether `--quality precise` without bits by hand compiles and has answers of use; false where this is that. */
   readonly finerIsUseful: () => boolean;
+  /** Options that bring features to one size, where those compile and have answers of use. */
+  readonly evenOptions: () => readonly string[];
   /** The first calibration samples, at most `limit`, with the model's answers in float64. */
   readonly referenceRuns: (limit: number) => readonly ReferenceRun[];
   /** The same answers of the model's file alone, to compare with those of ONNX Runtime. */
@@ -61,17 +65,31 @@ export interface Compilation {
  * @throws DiagnosticError with all problems of the first stage that finds any
  */
 export function compileModel(options: ResolvedOptions, how: CompileMode = {}): Compilation {
-  const loaded = loadModel(options, how);
+  const loaded = loadScaled(options, how);
+  const isLoaded = ({ weights, calibration }: ResolvedOptions): boolean =>
+    weights === options.weights && calibration.scaleFeatures === options.calibration.scaleFeatures;
   const works = (tried: ResolvedOptions): boolean =>
-    isCompiled(() => compileLoaded(loaded, tried, { ...how, declare: false }).isUseful());
-  return advisingOptions(
-    options,
-    () => {
-      const { compilation } = explainingOwnership(loaded, () => compileLoaded(loaded, options, how));
-      return { ...compilation, finerIsUseful: () => !isPrecise(options) && works(withPrecision(options)) };
-    },
-    works,
-  );
+    isCompiled(() => {
+      const model = isLoaded(tried) ? loaded : loadScaled(tried, how);
+      return compileLoaded(model, tried, { ...how, declare: false }).isUseful();
+    });
+  const tries: Tries = { options, scalers: () => scalerWeights(loaded), works };
+  return advisingOptions(tries, () => {
+    const { compilation } = explainingOwnership(loaded, () => compileLoaded(loaded, options, how));
+    return {
+      ...compilation,
+      finerIsUseful: () => !isPrecise(options) && works(withPrecision(options)),
+      evenOptions: () => optionsForUnevenFeatures(tries),
+    };
+  });
+}
+
+/** The model, with features of one size where the options say so. */
+function loadScaled(options: ResolvedOptions, how: CompileMode): LoadedModel {
+  const loaded = loadModel(options, how);
+  if (options.calibration.scaleFeatures !== true) return loaded;
+  const scales = featureExponents(loaded, readCalibrationSamples(loaded, options), options);
+  return loadModel(options, { ...how, scales });
 }
 
 /** Whether a compilation that is only tried succeeds. */
@@ -92,7 +110,7 @@ const withPrecision = (options: ResolvedOptions): ResolvedOptions => ({
 });
 
 interface Compiled {
-  readonly compilation: Omit<Compilation, "finerIsUseful">;
+  readonly compilation: Omit<Compilation, "finerIsUseful" | "evenOptions">;
   /** Whether the first calibration inputs have answers of use. */
   readonly isUseful: () => boolean;
 }
@@ -152,7 +170,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   });
   auditFiles(files);
   const decode = decoding.program ?? decoding.reason;
-  const compilation: Omit<Compilation, "finerIsUseful"> = {
+  const compilation: Omit<Compilation, "finerIsUseful" | "evenOptions"> = {
     manifest,
     module: state.module,
     plan,
