@@ -268,8 +268,11 @@ export async function verifyStaged(
   }
 }
 
-const isVerified = (compilation: Compilation, verify: boolean | undefined): boolean =>
-  compilation.manifest.calibration.samples > 0 && (verify ?? isSmall(compilation));
+/** Whether a build is verified before it is kept. */
+export const isVerified = (
+  compilation: Pick<Compilation, "module" | "manifest">,
+  verify: boolean | undefined,
+): boolean => compilation.manifest.calibration.samples > 0 && (verify ?? isSmall(compilation));
 
 /** The same refusals for a build that nobody keeps: it lies in a temporary folder meanwhile. */
 export async function verifyUnwritten(compilation: Compilation, options: VerifyStagedOptions): Promise<void> {

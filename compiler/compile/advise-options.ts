@@ -99,6 +99,7 @@ const scaledFeatures: Routes = (_, options) => {
 
 /** Routes by code, in groups: of each group the first that works is told. */
 const routes: Readonly<Record<string, readonly Routes[]>> = {
+  MRL0390: [publicScalers, scaledFeatures, published],
   MRL0504: [publicScalers, scaledFeatures, fewerWeightBits, withoutRanges, published],
   MRL0520: [otherSetting],
   MRL0521: [fewerActivationBits, otherSetting, published],
@@ -109,16 +110,18 @@ const routes: Readonly<Record<string, readonly Routes[]>> = {
 /** Codes whose own advice stands only where no option works. */
 const replaced: ReadonlySet<string> = new Set(["MRL0504"]);
 
-/** Of each group the first option that works. */
-const working = (
+/** Of each group the first option that works; none that needs another one besides which works alone. */
+function working(
   groups: readonly Routes[],
   diagnostics: readonly Diagnostic[],
   { options, scalers, works }: Tries,
-): readonly string[] =>
-  groups.flatMap((group) => {
+): readonly string[] {
+  const found = groups.flatMap((group) => {
     const first = group(diagnostics, options, scalers).find((route) => works(route.options));
     return first ? [first.option] : [];
   });
+  return found.filter((option) => !found.some((other) => option.endsWith(` ${other}`)));
+}
 
 /** Options with which features of very different sizes compile, and have answers of use. */
 export const optionsForUnevenFeatures = (tries: Tries): readonly string[] =>

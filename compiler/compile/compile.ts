@@ -9,7 +9,7 @@ import type { Preset } from "../../passes/3-approximate/index.ts";
 import { type Calibration, precisionsOf, type WrapEstimate, withCachedRanges } from "../../passes/4-quantize/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
-import { declaredErrors, isUseful, publishedErrors } from "../accuracy/index.ts";
+import { declaredErrors, isUseful, publishedErrors, type TriedProgram, wouldVerify } from "../accuracy/index.ts";
 import { checkFlow } from "../audit/index.ts";
 import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
@@ -71,7 +71,8 @@ export function compileModel(options: ResolvedOptions, how: CompileMode = {}): C
   const works = (tried: ResolvedOptions): boolean =>
     isCompiled(() => {
       const model = isLoaded(tried) ? loaded : loadScaled(tried, how);
-      return compileLoaded(model, tried, { ...how, declare: false }).isUseful();
+      const { compilation, tries: program } = compileLoaded(model, tried, { ...how, declare: false });
+      return (how.isVerified?.(compilation) === true ? wouldVerify : isUseful)(program());
     });
   const tries: Tries = { options, scalers: () => scalerWeights(loaded), works };
   return advisingOptions(tries, () => {
@@ -111,16 +112,18 @@ const withPrecision = (options: ResolvedOptions): ResolvedOptions => ({
 
 interface Compiled {
   readonly compilation: Omit<Compilation, "finerIsUseful" | "evenOptions">;
-  /** Whether the first calibration inputs have answers of use. */
-  readonly isUseful: () => boolean;
+  /** The program on the first calibration inputs, with the private weights. */
+  readonly tries: () => TriedProgram;
 }
 
 /** Inputs on which options that are only tried must have answers of use. */
-const triedRuns = 2;
+const triedRuns = 4;
 
 interface CompileMode extends Pick<ImportMode, "fuse"> {
   /** Whether the manifest declares the errors of outputs, for which the interpreter runs about ten times. */
   readonly declare?: boolean;
+  /** Whether a build will be verified: then so are options before they are told. */
+  readonly isVerified?: (compilation: Pick<Compilation, "module" | "manifest">) => boolean;
 }
 
 function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = false }: CompileMode): Compiled {
@@ -187,10 +190,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   };
   return {
     compilation,
-    isUseful: () => {
-      const { weights: own, inputs, exact } = privateRuns(triedRuns);
-      return isUseful(state.module, own, inputs, exact);
-    },
+    tries: () => ({ module: state.module, declares: !target.preset, ...privateRuns(triedRuns) }),
   };
 }
 
