@@ -121,3 +121,22 @@ test("features that meet anything but private matrices cannot be scaled (MRL0674
   const { calibrate: _, ...bare } = options;
   expect(await refusalOf({ ...bare, scaleFeatures: true })).toMatch(/^MRL0674 add --calibrate/);
 });
+
+test("a choice of two private numbers is bounded as each of them is, though their difference is larger", async () => {
+  const options = optionsOf("chosen", {
+    inputs: { x: { shape: [1, 4] } },
+    weights: {
+      w: { shape: [4, 6] },
+      t: { shape: [], values: [0.1] },
+      high: { shape: [], values: [7] },
+      low: { shape: [], values: [-3] },
+    },
+    nodes: [
+      ["MatMul", ["x", "w"], "h"],
+      ["Greater", ["h", "t"], "c"],
+      ["Where", ["c", "high", "low"], "y"],
+    ],
+  });
+  const { verified } = await compile(options);
+  expect(verified).toMatchObject([{ output: "y", largest: 7, secureError: expect.closeTo(0, 2) }]);
+});
