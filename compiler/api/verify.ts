@@ -55,7 +55,7 @@ export async function verifyCompilation(
   compilation: Verifiable,
   byHand = false,
 ): Promise<Verification> {
-  const { manifest, referenceRuns, fileRuns, finerIsUseful, evenOptions } = compilation;
+  const { manifest, referenceRuns, fileRuns, finerIsUseful, otherOptions } = compilation;
   const runs = referenceRuns(verifiedSamples);
   const onnxRuntime = await compareWithOnnx(fileRuns(runs));
   const verified = await verifyBuild(folder, manifest, runs, ({ module, weights }, shared) =>
@@ -67,13 +67,13 @@ export async function verifyCompilation(
     ...problemsOf(ofArithmetic, manifest, {
       finer: lazily(() => (finerIsUseful() ? [moreBits(byHand)] : [])),
       features: unevenFeatures(runs),
-      even: lazily(() => evenOptions().map((option) => `compile with ${option}`)),
+      other: lazily(() => otherOptions().map((option) => `compile with ${option}`)),
     }),
   ]);
   return { verified, onnxRuntime };
 }
 
-type Verifiable = Pick<Compilation, "manifest" | "referenceRuns" | "fileRuns" | "finerIsUseful" | "evenOptions">;
+type Verifiable = Pick<Compilation, "manifest" | "referenceRuns" | "fileRuns" | "finerIsUseful" | "otherOptions">;
 
 /** Outputs whose meaning in our import is another: by more than rounding, and than a build of good quality is off. */
 function otherThanOnnx(
@@ -106,8 +106,8 @@ interface Remedies {
   /** More fractional bits, if they were tried and give answers of use. */
   readonly finer: () => readonly string[];
   readonly features: readonly UnevenFeature[];
-  /** Options that bring features to one size, if they were tried and give answers of use. */
-  readonly even: () => readonly string[];
+  /** Options that bring features to one size or undo bits by hand, if they were tried and give answers of use. */
+  readonly other: () => readonly string[];
 }
 
 function lazily<T>(make: () => T): () => T {
@@ -156,7 +156,7 @@ function otherIntegers(
 function farFromFloat(
   verified: VerifiedOutput,
   { name }: Manifest,
-  { finer, features, even }: Remedies,
+  { finer, features, other }: Remedies,
 ): readonly Diagnostic[] {
   if (nearnessOf(verified) !== "useless") return [];
   const { output, secureError, largest } = verified;
@@ -166,7 +166,7 @@ function farFromFloat(
       message: `output "${output}": expected an error of at most 1/32 of the largest value on the calibration inputs, found ${secureError.toPrecision(2)} of ${largest.toPrecision(3)}`,
       at: name,
       because: ["large features or weights whose products cancel leave few bits to the output", ...reachesOf(features)],
-      help: [...helpfulOf(features.length > 0 ? [even, finer] : [finer, even]), accepting].join("; "),
+      help: [...helpfulOf(features.length > 0 ? [other, finer] : [finer, other]), accepting].join("; "),
     },
   ];
 }
@@ -175,7 +175,7 @@ function farFromFloat(
 function decidedByErrors(
   verified: VerifiedOutput,
   { name }: Manifest,
-  { finer, features, even }: Remedies,
+  { finer, features, other }: Remedies,
 ): readonly Diagnostic[] {
   const { output, undecided, declared, largest } = verified;
   // What the client computes of a revealed value is judged by that value, and has no declared error.
@@ -187,7 +187,7 @@ function decidedByErrors(
       message: `output "${output}": expected at most half of the elements to depend on a decision within its distance, found ${count} of ${of}, of which ${otherwise} differ from float64, by up to ${farthest.toPrecision(2)} of ${largest.toPrecision(3)}`,
       at: name,
       because: ["features are as near to thresholds as their errors", ...reachesOf(features)],
-      help: [...helpfulOf([finer, even]), accepting].join("; "),
+      help: [...helpfulOf([finer, other]), accepting].join("; "),
     },
   ];
 }

@@ -1,11 +1,13 @@
 import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { precisionsWith, tooWideCode, weightBits } from "../../passes/4-quantize/index.ts";
+import { precisionsOf, precisionsWith, tooWideCode, weightBits } from "../../passes/4-quantize/index.ts";
 import { type ResolvedOptions, withPublication } from "../load/index.ts";
 
 /** Options that may make a refused model compile. */
 interface Route {
   readonly option: string;
+  /** The option undoes what the user gave: no other advice stands beside it. */
+  readonly undoes?: true;
   readonly options: ResolvedOptions;
 }
 
@@ -24,8 +26,8 @@ export interface Tries {
   readonly works: (options: ResolvedOptions) => boolean;
 }
 
-/** Fewer fractional bits: nothing more becomes public, but answers are coarser. */
-function coarser(options: ResolvedOptions, kind: keyof Precision, bits: number): Route {
+/** Fewer fractional bits make answers coarser, and nothing more public. */
+function withBits(options: ResolvedOptions, kind: keyof Precision, bits: number): Route {
   const precisions = precisionsWith(options.target.precisions, { [kind]: bits });
   return {
     option: `--precision ${kind}=${bits}`,
@@ -38,13 +40,22 @@ const fewerWeightBits: Routes = (diagnostics, options) => {
   const texts = diagnostics.flatMap(({ message, because = [] }) => [message, ...because]);
   const found = texts.map((text) => Number(/expected magnitudes below .*, found (\S+)$/.exec(text)?.[1] ?? 0));
   const bits = weightBits - 1 - Math.ceil(Math.log2(Math.max(1, ...found)));
-  return bits < 1 ? [] : [coarser(options, "weight", bits)];
+  return bits < 1 ? [] : [withBits(options, "weight", bits)];
 };
 
 const fewerActivationBits: Routes = (_, options) =>
   [12, 10, 8]
     .filter((bits) => bits < options.target.precision.activation)
-    .map((bits) => coarser(options, "activation", bits));
+    .map((bits) => withBits(options, "activation", bits));
+
+/** Bits by hand may be fewer than a protocol needs: those of the quality are tried. */
+const moreActivationBits: Routes = (_, options) => {
+  const { precision, quality, preset } = options.target;
+  const bits = precisionsOf(quality)[0]!.activation;
+  return preset !== undefined || precision.activation >= bits
+    ? []
+    : [{ ...withBits(options, "activation", bits), undoes: true }];
+};
 
 const published: Routes = (_, options) =>
   options.calibration.publish === true || options.target.preset !== undefined
@@ -102,7 +113,7 @@ const routes: Readonly<Record<string, readonly Routes[]>> = {
   MRL0390: [publicScalers, scaledFeatures, published],
   MRL0504: [publicScalers, scaledFeatures, fewerWeightBits, withoutRanges, published],
   MRL0520: [otherSetting],
-  MRL0521: [fewerActivationBits, otherSetting, published],
+  MRL0521: [moreActivationBits, fewerActivationBits, otherSetting, published],
   MRL0522: [fewerActivationBits, published],
   [tooWideCode]: [fewerActivationBits, published],
 };
@@ -115,17 +126,17 @@ function working(
   groups: readonly Routes[],
   diagnostics: readonly Diagnostic[],
   { options, scalers, works }: Tries,
-): readonly string[] {
+): readonly Route[] {
   const found = groups.flatMap((group) => {
     const first = group(diagnostics, options, scalers).find((route) => works(route.options));
-    return first ? [first.option] : [];
+    return first ? [first] : [];
   });
-  return found.filter((option) => !found.some((other) => option.endsWith(` ${other}`)));
+  return found.filter(({ option }) => !found.some((other) => option.endsWith(` ${other.option}`)));
 }
 
-/** Options with which features of very different sizes compile, and have answers of use. */
-export const optionsForUnevenFeatures = (tries: Tries): readonly string[] =>
-  working([publicScalers, scaledFeatures], [], tries);
+/** Options with which features of any size compile, or bits by hand are undone, and answers are of use. */
+export const optionsThatHelp = (tries: Tries): readonly string[] =>
+  working([publicScalers, scaledFeatures, moreActivationBits], [], tries).map(({ option }) => option);
 
 /** Runs the work. Where it refuses what other options may allow, those are tried, and the advice names the ones that work. */
 export function advisingOptions<T>(tries: Tries, work: () => T): T {
@@ -142,11 +153,12 @@ export function advisingOptions<T>(tries: Tries, work: () => T): T {
   }
 }
 
-function advised(diagnostic: Diagnostic, found: readonly string[]): Diagnostic {
+function advised({ help, ...diagnostic }: Diagnostic, found: readonly Route[]): Diagnostic {
+  const options = found.map(({ option }) => option);
   const tried =
-    found.length === 1
-      ? `this was tried, and compiles: ${found[0]}`
-      : `each of these was tried, and compiles: ${found.join(", or ")}`;
-  const { code, help } = diagnostic;
-  return { ...diagnostic, help: help === undefined || replaced.has(code) ? tried : `${help}; ${tried}` };
+    options.length === 1
+      ? `this was tried, and compiles: ${options[0]}`
+      : `each of these was tried, and compiles: ${options.join(", or ")}`;
+  const standsAlone = help === undefined || replaced.has(diagnostic.code) || found.some(({ undoes }) => undoes);
+  return { ...diagnostic, help: standsAlone ? tried : `${help}; ${tried}` };
 }

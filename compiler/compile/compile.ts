@@ -15,7 +15,7 @@ import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
 import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } from "../load/index.ts";
 import { adapterWeights } from "./adapter-choices.ts";
-import { advisingOptions, optionsForUnevenFeatures, type Tries } from "./advise-options.ts";
+import { advisingOptions, optionsThatHelp, type Tries } from "./advise-options.ts";
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { choosePrecision } from "./choose-precision.ts";
@@ -43,8 +43,8 @@ export interface Compilation {
   readonly clientDecode?: ClientDecodeGraphs | Diagnostic;
   /** Whether `--quality precise` without bits by hand compiles and has answers of use; false where this is that. */
   readonly finerIsUseful: () => boolean;
-  /** Options that bring features to one size, where those compile and have answers of use. */
-  readonly evenOptions: () => readonly string[];
+  /** Options that bring features to one size or undo bits by hand, where those compile and have answers of use. */
+  readonly otherOptions: () => readonly string[];
   /** The first calibration samples, at most `limit`, with the model's answers in float64. */
   readonly referenceRuns: (limit: number) => readonly ReferenceRun[];
   /** The same answers of the model's file alone, to compare with those of ONNX Runtime. */
@@ -80,7 +80,7 @@ export function compileModel(options: ResolvedOptions, how: CompileMode = {}): C
     return {
       ...compilation,
       finerIsUseful: () => !isPrecise(options) && works(withPrecision(options)),
-      evenOptions: () => optionsForUnevenFeatures(tries),
+      otherOptions: () => optionsThatHelp(tries),
     };
   });
 }
@@ -111,7 +111,7 @@ const withPrecision = (options: ResolvedOptions): ResolvedOptions => ({
 });
 
 interface Compiled {
-  readonly compilation: Omit<Compilation, "finerIsUseful" | "evenOptions">;
+  readonly compilation: Omit<Compilation, "finerIsUseful" | "otherOptions">;
   /** The program on the first calibration inputs, with the private weights. */
   readonly tries: () => TriedProgram;
 }
@@ -173,7 +173,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   });
   auditFiles(files);
   const decode = decoding.program ?? decoding.reason;
-  const compilation: Omit<Compilation, "finerIsUseful" | "evenOptions"> = {
+  const compilation: Omit<Compilation, "finerIsUseful" | "otherOptions"> = {
     manifest,
     module: state.module,
     plan,
