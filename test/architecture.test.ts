@@ -24,6 +24,7 @@ const typesOnly = ["runtime/program", "runtime/ring/tensor.ts", "runtime/core"];
  */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   runtime: [
+    "kernels",
     "ring",
     "platform",
     "core",

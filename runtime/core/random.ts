@@ -1,11 +1,11 @@
 import { expand, keystream, systemRandom } from "#platform";
-import { clearHighBits, type RingTensor, type Shape, zeros } from "../ring/index.ts";
+import { packedBytes, type RingTensor, type Shape, sizeOf, unpack } from "../ring/index.ts";
 
 // This file is the only source of randomness. Nothing else in the runtime may draw, derive or seed.
 
 /** A pseudorandom stream. Its output depends on the seed, the label, and the order and sizes of the draws. */
 export interface Prg {
-  /** Exactly uniform residues: 4 bytes of the stream per element up to 32 bits, 8 above, masked to the width. */
+  /** Exactly uniform residues: the next ⌈count·width / 8⌉ bytes of the stream, read as the wire format. */
   ring(shape: Shape, width: number): RingTensor;
   bytes(count: number): Uint8Array;
 }
@@ -13,9 +13,9 @@ export interface Prg {
 const SEED_BYTES = 32;
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
-// A program has thousands of streams of a few bytes and a few streams of megabytes: begin small, then grow.
-const FIRST_CHUNK = 1024;
-const LAST_CHUNK = 256 * 1024;
+// A program has thousands of streams of a few bytes: these are taken from chunks, which grow. A draw of more is its own.
+const FIRST_CHUNK = 256;
+const LAST_CHUNK = 64 * 1024;
 
 const text = new TextEncoder();
 const printableAscii = /^[\x20-\x7e]*$/;
@@ -54,30 +54,29 @@ export function createPrg(seed: Uint8Array, ...label: string[]): Prg {
   let chunk: Uint8Array = new Uint8Array(0);
   let chunkBytes = FIRST_CHUNK;
 
-  function fill(out: Uint8Array): void {
-    for (let at = 0; at < out.length; ) {
+  function take(count: number): Uint8Array {
+    if (chunk.length === 0 && count >= chunkBytes) return next(count);
+    const out = new Uint8Array(count);
+    for (let at = 0; at < count; ) {
       if (chunk.length === 0) {
-        chunk = next(chunkBytes);
+        chunk = next(Math.max(chunkBytes, count - at));
         chunkBytes = Math.min(chunkBytes * 4, LAST_CHUNK);
       }
-      const taken = Math.min(chunk.length, out.length - at);
+      const taken = Math.min(chunk.length, count - at);
       out.set(chunk.subarray(0, taken), at);
       chunk = chunk.subarray(taken);
       at += taken;
     }
+    return out;
   }
 
   return {
-    bytes(count) {
-      const out = new Uint8Array(count);
-      fill(out);
-      return out;
-    },
+    bytes: take,
     ring(shape, width) {
-      const result = zeros(shape, width);
-      fill(new Uint8Array(result.data!.buffer));
-      clearHighBits(result.data!, width);
-      return result;
+      const bytes = take(packedBytes(shape, width));
+      const used = (sizeOf(shape) * width) % 8;
+      if (used > 0) bytes[bytes.length - 1]! &= (1 << used) - 1;
+      return unpack(bytes, shape, width);
     },
   };
 }

@@ -1,3 +1,6 @@
+import type { Builder, Lane, Term } from "../kernels/index.ts";
+import { isWorthDeferring } from "./deferred.ts";
+import { deferElements, type ElementCode } from "./deferred-elements.ts";
 import { type ElementLoop, elementwise } from "./elementwise.ts";
 import { checkInteger, kernel, sameWidth, topMask } from "./kernel.ts";
 import { lanesOf, type RingTensor, sizeOf } from "./tensor.ts";
@@ -8,6 +11,9 @@ import { lanesOf, type RingTensor, sizeOf } from "./tensor.ts";
  */
 export function extractBits(a: RingTensor, from: number, bits: number): RingTensor {
   checkInteger("first bit", from, 0, a.width - 1);
+  if (isWorthDeferring(sizeOf(a.shape), [a])) {
+    return deferElements(a.shape, bits, [a], (code, x) => digitCode(code, x!, from, bits));
+  }
   return kernel([a], a.shape, bits, (out, x) => {
     const loop = digitLoops[`${lanesOf(a.width)}→${lanesOf(bits)}`];
     loop(out, x, sizeOf(a.shape), from, topMask(bits));
@@ -29,7 +35,7 @@ export function bitAt(words: RingTensor, index: RingTensor): RingTensor {
       `bitAt: words of ${words.width} bits and an index of ${index.width} bits, expected widths of 2^k and k bits`,
     );
   }
-  return elementwise(words, index, 1, bitNarrow, bitWide);
+  return elementwise(words, index, 1, { narrow: bitNarrow, wide: bitWide, code: bitCode });
 }
 
 /**
@@ -39,8 +45,45 @@ export function bitAt(words: RingTensor, index: RingTensor): RingTensor {
  */
 export function lessThan(a: RingTensor, b: RingTensor): RingTensor {
   sameWidth("lessThan", a, b);
-  return elementwise(a, b, 1, lessNarrow, lessWide);
+  return elementwise(a, b, 1, { narrow: lessNarrow, wide: lessWide, code: lessCode });
 }
+
+/** Bits [from, from + bits) of an element, in the lane of that many bits. */
+export function digitCode(code: Builder, x: Term, from: number, bits: number): Term {
+  const digit = code.mask(code.shr(code.loose(x, Math.min(64, from + bits)), from), bits);
+  return inLane(code, digit, bits);
+}
+
+/** An element that fits `width` bits, in their lane. */
+export function inLane(code: Builder, x: Term, width: number): Term {
+  const lane = lanesOf(width) === 1 ? "u32" : "u64";
+  return x.lane === lane ? x : lane === "u32" ? code.low(x) : code.widen(x);
+}
+
+/** (word >> index) & 1: the bit moves to the top by a product with a power of two, for vectors have one count for all. */
+const bitCode: ElementCode = (code, word, index) => {
+  const top = word!.lane === "u32" ? 31 : 63;
+  const by = code.sub(code.constant("u32", top), inLane(code, index!, 32));
+  return inLane(code, code.shr(code.mul(word!, powerOf(code, by, word!.lane)), top), 1);
+};
+
+/** 2^x in a lane, for a u32 x below its bits. */
+export function powerOf(code: Builder, x: Term, lane: Lane): Term {
+  if (lane === "u32") return code.power(x);
+  const isHigh = code.shr(x, 5);
+  const power = code.power(code.and(x, code.constant("u32", 31)));
+  const high = code.mul(power, isHigh);
+  return code.or(code.widen(code.sub(power, high)), code.shl(code.widen(high), 32));
+}
+
+/** a < b is the borrow of a − b. */
+const lessCode: ElementCode = (code, a, b) => {
+  const top = a!.lane === "u32" ? 31 : 63;
+  const ones = a!.lane === "u32" ? code.words("u32", 0xffffffff, 0) : code.words("u64", 0xffffffff, 0xffffffff);
+  const not = code.xor(a!, ones);
+  const borrow = code.or(code.and(not, b!), code.and(code.or(not, b!), code.sub(a!, b!)));
+  return inLane(code, code.shr(borrow, top), 1);
+};
 
 const bitNarrow: ElementLoop = (out, x, y, at, i, j, count, stepI, stepJ) => {
   for (let end = at + count; at < end; at++, i += stepI, j += stepJ) out[at] = (x[i]! >>> y[j]!) & 1;

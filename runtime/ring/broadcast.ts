@@ -64,6 +64,18 @@ export function forEachRun(shape: Shape, stridesI: readonly number[], stridesJ: 
   }
 }
 
+/** An axis of a strided tensor: its size and its step in elements. */
+export interface Axis {
+  readonly size: number;
+  readonly step: number;
+}
+
+/** The fewest axes, from the outer to the inner, that read a dense tensor of shape `from` in the shape `to`. */
+export function broadcastAxes(from: Shape, to: Shape): readonly Axis[] {
+  const strides = broadcastStrides(from, to);
+  return mergedAxes(to, strides, strides).map(({ size, i }) => ({ size, step: i }));
+}
+
 function mergedAxes(shape: Shape, stridesI: readonly number[], stridesJ: readonly number[]) {
   const axes: { size: number; i: number; j: number }[] = [];
   shape.forEach((size, axis) => {

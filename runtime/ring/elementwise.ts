@@ -1,6 +1,8 @@
 import { broadcastShapes, broadcastStrides, forEachRun } from "./broadcast.ts";
+import { isWorthDeferring } from "./deferred.ts";
+import { deferElements, type ElementCode } from "./deferred-elements.ts";
 import { kernel, topMask } from "./kernel.ts";
-import { lanesOf, type RingTensor } from "./tensor.ts";
+import { lanesOf, type RingTensor, sizeOf } from "./tensor.ts";
 
 /** One run of an elementwise kernel; positions and steps in elements, `mask` is for the result's highest lane. */
 export type ElementLoop = (
@@ -16,17 +18,19 @@ export type ElementLoop = (
   mask: number,
 ) => void;
 
-/** Applies a loop to two operands that broadcast: `narrow` if x has one lane, `wide` if it has two. */
-export function elementwise(
-  a: RingTensor,
-  b: RingTensor,
-  width: number,
-  narrow: ElementLoop,
-  wide: ElementLoop,
-): RingTensor {
+/** The loops of an elementwise operator for one lane and for two, and one element of it in a kernel. */
+export interface ElementOperator {
+  readonly narrow: ElementLoop;
+  readonly wide: ElementLoop;
+  readonly code: ElementCode;
+}
+
+/** Applies an operator to two operands that broadcast: `narrow` if a has one lane, `wide` if it has two. */
+export function elementwise(a: RingTensor, b: RingTensor, width: number, operator: ElementOperator): RingTensor {
   const shape = broadcastShapes(a.shape, b.shape);
+  if (isWorthDeferring(sizeOf(shape), [a, b])) return deferElements(shape, width, [a, b], operator.code);
   return kernel([a, b], shape, width, (out, x, y) => {
-    const loop = lanesOf(a.width) === 1 ? narrow : wide;
+    const loop = lanesOf(a.width) === 1 ? operator.narrow : operator.wide;
     const mask = topMask(width);
     forEachRun(
       shape,

@@ -1,4 +1,4 @@
-import { type IntTensor, lanesOf, metaTensor, type RingTensor, type Shape, zeros } from "./tensor.ts";
+import { type IntTensor, isMeta, lanesOf, metaTensor, type RingTensor, type Shape, zeros } from "./tensor.ts";
 
 export type KernelTensor = RingTensor | IntTensor;
 type Contents<T extends readonly KernelTensor[]> = { [K in keyof T]: NonNullable<T[K]["data"]> };
@@ -13,8 +13,8 @@ export function kernel<const T extends readonly KernelTensor[]>(
   width: number,
   body: (out: Uint32Array, ...contents: Contents<T>) => void,
 ): RingTensor {
+  if (inputs.some(isMeta)) return metaTensor(shape, width);
   const contents = inputs.map((input) => input.data);
-  if (contents.includes(undefined)) return metaTensor(shape, width);
   const result = zeros(shape, width);
   body(result.data!, ...(contents as Contents<T>));
   return result;

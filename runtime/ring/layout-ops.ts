@@ -1,6 +1,8 @@
 import { broadcastShapes, broadcastStrides, denseStrides, forEachRun } from "./broadcast.ts";
+import { reshapeDeferred } from "./deferred.ts";
+import { deferJoined, deferRun } from "./deferred-layout.ts";
 import type { KernelTensor } from "./kernel.ts";
-import { type IntTensor, lanesOf, type RingTensor, type Shape, sizeOf } from "./tensor.ts";
+import { type IntTensor, isMeta, lanesOf, metaTensor, type RingTensor, type Shape, sizeOf } from "./tensor.ts";
 
 // Every function here moves whole elements and works on ring and integer tensors alike; a meta tensor stays a meta
 // tensor.
@@ -8,7 +10,7 @@ import { type IntTensor, lanesOf, type RingTensor, type Shape, sizeOf } from "./
 /** The same elements in another shape, without a copy. @throws RangeError if the sizes differ. */
 export function reshape<T extends KernelTensor>(a: T, shape: Shape): T {
   if (sizeOf(a.shape) !== sizeOf(shape)) throw new RangeError(`[${a.shape}] and [${shape}] have different sizes`);
-  return { ...a, shape };
+  return (a.kind === "ring" && (reshapeDeferred(a, shape) as T | undefined)) || { ...a, shape };
 }
 
 /** Axis k of the result is axis perm[k]. @throws RangeError unless perm is a permutation of the axes. */
@@ -49,6 +51,10 @@ export function slice<T extends KernelTensor>(
     for (const position of size > 0 ? [starts[axis]!, last] : []) checkIndex(position, a.shape[axis]!);
     offset += starts[axis]! * strides[axis]!;
   });
+  const isRun =
+    steps[0] === 1 && shape.every((size, axis) => axis === 0 || (size === a.shape[axis] && steps[axis] === 1));
+  const run = isRun && a.kind === "ring" ? deferRun(a, shape, offset) : undefined;
+  if (run) return run as T;
   return view(
     a,
     shape,
@@ -77,6 +83,13 @@ export function concat<T extends KernelTensor>(tensors: readonly T[], axis: numb
     at,
     tensors.reduce((sum, a) => sum + a.shape[at]!, 0),
   );
+  if (sizeOf(shape.slice(0, at)) === 1) {
+    const joined = deferJoined(
+      tensors.flatMap((a) => (a.kind === "ring" ? (a as RingTensor) : [])),
+      shape,
+    );
+    if (joined) return joined as T;
+  }
   return rearranged(tensors, shape, (out, contents, lanes) => {
     const outer = sizeOf(first.shape.slice(0, at));
     const row = sizeOf(shape.slice(at)) * lanes;
@@ -191,12 +204,13 @@ function rearranged<T extends KernelTensor>(
   body: (out: TensorContents, contents: readonly TensorContents[], lanes: 1 | 2) => void,
 ): T {
   const a: RingTensor | IntTensor = inputs[0]!;
-  const contents = inputs.flatMap((input) => input.data ?? []);
-  if (contents.length < inputs.length) return { ...a, shape, data: undefined } as T;
+  if (inputs.some(isMeta))
+    return (a.kind === "ring" ? metaTensor(shape, a.width) : { ...a, shape, data: undefined }) as T;
+  const contents = inputs.map((input) => input.data!);
   const lanes = a.kind === "ring" ? lanesOf(a.width) : 1;
   const data = a.kind === "ring" ? new Uint32Array(sizeOf(shape) * lanes) : new Float64Array(sizeOf(shape));
   body(data, contents, lanes);
-  return { ...a, shape, data } as T;
+  return (a.kind === "ring" ? { kind: a.kind, shape, width: a.width, data } : { ...a, shape, data }) as T;
 }
 
 function checkIndex(index: number, size: number): number {

@@ -1,4 +1,4 @@
-import { highProduct } from "./arithmetic.ts";
+import { highProduct } from "../kernels/index.ts";
 import { fromIntegers } from "./convert.ts";
 import { clearHighBits, kernel, sameWidth } from "./kernel.ts";
 import { type MatrixProduct, productsOf } from "./matmul-shapes.ts";

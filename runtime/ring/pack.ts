@@ -1,27 +1,31 @@
+import { deferUnpacking, isWorthDeferring, packDeferred } from "./deferred.ts";
 import { topMask } from "./kernel.ts";
-import { lanesOf, packedBytes, type RingTensor, ringTensor, type Shape, sizeOf } from "./tensor.ts";
+import { isMeta, lanesOf, packedBytes, type RingTensor, ringTensor, type Shape, sizeOf } from "./tensor.ts";
 
 // Typed arrays are views of memory, and every platform that runs JavaScript today is little-endian, as the wire format
 // is.
 
 /**
  * The wire format: little-endian bits, element i at bits [i·width, (i+1)·width), the last byte padded with zeros.
- * Always a new array. @throws RangeError for a meta tensor.
+ * Nobody may change the bytes: the tensor may be read from them. @throws RangeError for a meta tensor.
  */
 export function pack(a: RingTensor): Uint8Array {
-  if (a.data === undefined) throw new RangeError(`cannot pack a meta tensor of shape [${a.shape}]`);
+  if (isMeta(a)) throw new RangeError(`cannot pack a meta tensor of shape [${a.shape}]`);
+  const packed = isWorthDeferring(sizeOf(a.shape), [a]) ? packDeferred(a) : undefined;
+  if (packed) return packed;
+  const data = a.data!;
   const bytes = packedBytes(a.shape, a.width);
-  if (a.width === 8) return new Uint8Array(a.data);
-  if (a.width === 16) return new Uint8Array(new Uint16Array(a.data).buffer);
+  if (a.width === 8) return new Uint8Array(data);
+  if (a.width === 16) return new Uint8Array(new Uint16Array(data).buffer);
   const words = new Uint32Array(Math.ceil(bytes / 4));
-  if (a.width === 1) packBits(words, a.data);
-  else if (a.width % 32 === 0) words.set(a.data);
-  else packWords(words, a.data, a.width);
+  if (a.width === 1) packBits(words, data);
+  else if (a.width % 32 === 0) words.set(data);
+  else packWords(words, data, a.width);
   return new Uint8Array(words.buffer, 0, bytes);
 }
 
 /**
- * The tensor that `pack` wrote.
+ * The tensor that `pack` wrote. Nobody may change the bytes afterwards.
  * @throws RangeError if the length is not packedBytes(shape, width) or a bit after the last element is set.
  */
 export function unpack(bytes: Uint8Array, shape: Shape, width: number): RingTensor {
@@ -33,6 +37,7 @@ export function unpack(bytes: Uint8Array, shape: Shape, width: number): RingTens
   if (used > 0 && bytes[expected - 1]! >>> used !== 0) {
     throw new RangeError(`[${shape}] of ${width} bits: the bits after the last element are not zero`);
   }
+  if (isWorthDeferring(sizeOf(shape), [])) return deferUnpacking(shape, width, bytes);
   if (width === 8) return ringTensor(shape, width, new Uint32Array(bytes));
   // One word of slack, since unpackWords reads the word after the one that an element begins in.
   const words = new Uint32Array(Math.ceil(expected / 4) + (width % 32 === 0 ? 0 : 2));

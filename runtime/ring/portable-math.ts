@@ -1,3 +1,5 @@
+import type { Builder, Term } from "../kernels/index.ts";
+
 /**
  * Sine, cosine and powers of two from additions and multiplications of float64 only. Both parties must compute exactly
  * the same public factors. Math.sin may differ in the last bit between engines, and a factor that differs by one unit
@@ -46,6 +48,50 @@ export function cosinesAndSines(
     cosines[i] = sign * (even * c - odd * s);
     sines[i] = sign * (even * s + odd * c);
   }
+}
+
+/** cos and sin of 2π·x/2^bits in a kernel, for a u32 x below 2^bits: the steps of `cosinesAndSines`, in the same order. */
+export function cosineAndSine(code: Builder, x: Term, bits: number): readonly [cosine: Term, sine: Term] {
+  const number = (n: number): Term => code.real(n);
+  const times = (a: Term, n: number): Term => code.mul(a, number(n));
+  const fraction = times(code.float(x), 2 ** -bits);
+  const quarter = code.floor(code.add(times(fraction, 4), number(0.5)));
+  const angle = times(code.sub(fraction, times(quarter, 1 / 4)), twoPi);
+  const y = code.mul(angle, angle);
+  /** f[0] − y·(f[1] − y·(f[2] − …)). */
+  const alternating = (factors: readonly number[]): Term =>
+    factors.slice(0, -1).reduceRight((sum, n) => code.sub(number(n), code.mul(y, sum)), number(factors.at(-1)!));
+  const f = inverseFactorials;
+  const c = alternating([0, 2, 4, 6, 8, 10, 12, 14, 16, 18].map((n) => f[n]!));
+  const s = code.mul(alternating([1, 3, 5, 7, 9, 11, 13, 15, 17, 19].map((n) => f[n]!)), angle);
+  /** n mod 2 of a small integer. */
+  const parity = (half: Term, n: Term): Term => code.sub(n, times(half, 2));
+  const half = code.floor(times(quarter, 1 / 2));
+  const odd = parity(half, quarter);
+  const even = code.sub(number(1), odd);
+  const sign = code.sub(number(1), times(parity(code.floor(times(half, 1 / 2)), half), 2));
+  const turned = (a: Term, b: Term, join: "add" | "sub"): Term =>
+    code.mul(sign, code[join](code.mul(even, a), code.mul(odd, b)));
+  return [turned(c, s, "sub"), turned(s, c, "add")];
+}
+
+/** 2^x in a kernel, for a double |x| < 1000: the steps of `powerOfTwo`. */
+export function powerOfTwoCode(code: Builder, x: Term): Term {
+  const whole = code.floor(code.add(x, code.real(0.5)));
+  const y = code.mul(code.sub(x, whole), code.real(Math.LN2));
+  let sum = code.real(inverseFactorials[19]!);
+  for (let n = 18; n >= 0; n--) sum = code.add(code.real(inverseFactorials[n]!), code.mul(y, sum));
+  // A double whose exponent is the integer.
+  const scale = code.double(code.shl(code.integer(code.add(whole, code.real(1023))), 52));
+  return code.mul(sum, scale);
+}
+
+/** An exact integer below 2^53 as a residue mod 2^width. */
+export function integerCode(code: Builder, x: Term, width: number): Term {
+  const high = code.floor(code.mul(x, code.real(2 ** -32)));
+  const low = code.integer(code.sub(x, code.mul(high, code.real(2 ** 32))));
+  const residue = code.add(code.shl(code.integer(high), 32), low);
+  return code.mask(width <= 32 ? code.low(residue) : residue, width);
 }
 
 /** 2^x for |x| < 1000, relative error below 1e-15. */

@@ -1,6 +1,8 @@
 import { add } from "./arithmetic.ts";
-import { extractBits } from "./bits.ts";
+import { extractBits, inLane } from "./bits.ts";
 import { residue } from "./convert.ts";
+import { isWorthDeferring } from "./deferred.ts";
+import { deferElements } from "./deferred-elements.ts";
 import { checkInteger, kernel, topMask } from "./kernel.ts";
 import { lanesOf, type RingTensor, sizeOf } from "./tensor.ts";
 
@@ -18,6 +20,11 @@ export function shiftRightRounded(a: RingTensor, by: number): RingTensor {
 /** a · 2^by mod 2^width, same width. @throws RangeError unless by is in 0…width−1. */
 export function shiftLeft(a: RingTensor, by: number): RingTensor {
   checkInteger("shift", by, 0, a.width - 1);
+  if (isWorthDeferring(sizeOf(a.shape), [a])) {
+    return deferElements(a.shape, a.width, [a], (code, x) =>
+      code.mask(code.shl(code.loose(x!, a.width - by), by), a.width),
+    );
+  }
   return kernel([a], a.shape, a.width, (out, x) => {
     const count = sizeOf(a.shape);
     const mask = topMask(a.width);
@@ -49,6 +56,13 @@ export function widen(a: RingTensor, width: number): RingTensor {
 /** The same two's complement values in a wider ring. @throws RangeError if width is below a.width. */
 export function widenSigned(a: RingTensor, width: number): RingTensor {
   checkInteger("wider width", width, a.width, 64);
+  if (isWorthDeferring(sizeOf(a.shape), [a])) {
+    return deferElements(a.shape, width, [a], (code, x) => {
+      const wide = inLane(code, code.loose(x!, a.width), width);
+      const unused = lanesOf(width) * 32 - a.width;
+      return code.mask(code.sar(code.shl(wide, unused), unused), width);
+    });
+  }
   return kernel([a], a.shape, width, (out, x) => {
     const count = sizeOf(a.shape);
     const mask = topMask(width);

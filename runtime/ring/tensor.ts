@@ -42,8 +42,28 @@ export function ringTensor(shape: Shape, width: number, data: Uint32Array | unde
   return { kind: "ring", shape, width, data };
 }
 
-/** Whether a tensor has a shape alone. */
-export const isMeta = ({ data }: RingTensor | IntTensor): boolean => data === undefined;
+/** What a deferred tensor is computed from; its form is that of deferred.ts. */
+export type Deferred = object;
+const deferred = Symbol("deferred");
+
+/** A tensor whose elements are computed when they are read. */
+export function deferredTensor(shape: Shape, width: number, from: Deferred, compute: () => Uint32Array): RingTensor {
+  const tensor = {
+    ...{ kind: "ring" as const, shape, width },
+    get data() {
+      return compute();
+    },
+  };
+  // Nobody who lists the properties of a tensor sees this one.
+  return Object.defineProperty(tensor, deferred, { value: from });
+}
+
+export const deferredOf = (tensor: RingTensor | IntTensor): Deferred | undefined =>
+  (tensor as { readonly [deferred]?: Deferred })[deferred];
+
+/** Whether a tensor has a shape alone. A deferred tensor has contents, though they may not be computed. */
+export const isMeta = (tensor: RingTensor | IntTensor): boolean =>
+  deferredOf(tensor) === undefined && tensor.data === undefined;
 
 export const metaTensor = (shape: Shape, width: number): RingTensor => ringTensor(shape, width, undefined);
 

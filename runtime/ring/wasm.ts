@@ -1,8 +1,9 @@
+import { instantiate, type WasmMemory } from "../kernels/index.ts";
 import { chachaBase64, kernelBase64 } from "./kernels.generated.ts";
 
 /** The exports that targets/wasm emits; all arguments are byte addresses, byte strides and counts. */
 export interface WasmKernels {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly memory: WasmMemory;
   readonly split32: SplitKernel;
   readonly split64: SplitKernel;
   readonly dot32: DotKernel;
@@ -46,39 +47,28 @@ type ProductKernel = (
   sumStride: number,
 ) => void;
 
-// The libraries of ES2023 and Node do not declare WebAssembly, and the DOM library would hide mistakes elsewhere.
-interface WebAssemblyApi {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-}
-
 const PAGE = 65536;
 const LINE = 64;
 let loaded: WasmKernels | undefined;
 let loadedChacha: ChachaKernel | undefined;
 
-/** The exports of a module, compiled at once: 4 kB, small enough for the main thread of any browser. */
-function instantiate(base64: string): unknown {
-  const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports;
-}
+const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
 /** The kernels, compiled at first use. */
 export function kernels(): WasmKernels {
-  loaded ??= instantiate(kernelBase64) as WasmKernels;
+  loaded ??= instantiate(bytesOf(kernelBase64)) as WasmKernels;
   return loaded;
 }
 
 /** A module with a memory of its own, which never grows. */
 export interface ChachaKernel {
-  readonly memory: { readonly buffer: ArrayBuffer };
+  readonly memory: WasmMemory;
   /** The key of four words lies at the address; the block's first 12 words follow it. */
   readonly chacha: (at: number) => void;
 }
 
 export function chachaKernel(): ChachaKernel {
-  loadedChacha ??= instantiate(chachaBase64) as ChachaKernel;
+  loadedChacha ??= instantiate(bytesOf(chachaBase64)) as ChachaKernel;
   return loadedChacha;
 }
 

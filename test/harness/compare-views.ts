@@ -13,6 +13,7 @@ import type { Prg } from "../../runtime/core/random.ts";
 import type { Role, Steps } from "../../runtime/core/steps.ts";
 import { createStreams, type StreamFactory } from "../../runtime/correlations/random-streams.ts";
 import type { Protocol, Spec } from "../../runtime/protocols/kit/define-protocol.ts";
+import { narrow } from "../../runtime/ring/shift.ts";
 import { intTensor, lanesOf, type RingTensor, sizeOf } from "../../runtime/ring/tensor.ts";
 import { bodyOf, resolveWidths } from "./execute-protocol.ts";
 import { judge, type LeakVerdict, wordsOf } from "./leak-statistics.ts";
@@ -102,7 +103,8 @@ function fixedStreams(corrupted: Corrupted, run: number, breaks: Break | undefin
             corrupted,
             drawn: own.ring(shape, width),
             atCorrupted: other.ring(shape, width),
-            first: plain(source, "any", use).ring(shape, width),
+            // The lowest bits of the same words, whatever the width.
+            first: narrow(plain(source, "any", use).ring(shape, 64), width),
           }),
       };
     };

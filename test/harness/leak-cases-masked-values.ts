@@ -99,9 +99,13 @@ export const maskedValueCases: readonly TestedCase[] = [
   ),
   tested(
     protocols.fixedWeightMatmul,
-    rowTimesColumn,
+    // One product a row: of two, an unmasked sum of [AB] would show in three words together and in no pair.
+    [
+      [[2 ** 40 + 5], [5]],
+      [[-(2 ** 39)], [5]],
+    ],
     spec(
-      (n) => [fixed([n, 2], 0, -(2 ** 41), 2 ** 41), fixed([2, 1], 0, -8, 8)],
+      (n) => [fixed([n, 1], 0, -(2 ** 41), 2 ** 41), fixed([1, 1], 0, -8, 8)],
       (n) => fixed([n, 1], 0, -(2 ** 43), 2 ** 43, 44),
     ),
     [...opening, ...dealing],

@@ -4,10 +4,14 @@ const random = "runtime/core/random.ts";
 
 /** Every residue drawn, as `change` of its lane `v` at index `k` of `d`; `width` is at hand. */
 const drawn = (change: string): Mutant["edits"] => [
+  [random, "import { packedBytes,", "import { clearHighBits, packedBytes,"],
   [
     random,
-    "clearHighBits(result.data!, width);",
-    `result.data!.forEach((v, k, d) => { d[k] = ${change}; });\n      clearHighBits(result.data!, width);`,
+    "return unpack(bytes, shape, width);",
+    `const data = unpack(bytes, shape, width).data!.slice();
+      data.forEach((v, k, d) => { d[k] = ${change}; });
+      clearHighBits(data, width);
+      return { kind: "ring", shape, width, data };`,
   ],
 ];
 
@@ -76,8 +80,8 @@ export const randomness: readonly Mutant[] = [
       [random, "const next = keystream(", "let next = keystream("],
       [
         random,
-        "const result = zeros(shape, width);",
-        "const result = zeros(shape, width);\n      next = keystream(material.subarray(0, KEY_BYTES), material.subarray(KEY_BYTES));\n      chunk = new Uint8Array(0);",
+        "const bytes = take(packedBytes(shape, width));",
+        "next = keystream(material.subarray(0, KEY_BYTES), material.subarray(KEY_BYTES));\n      chunk = new Uint8Array(0);\n      const bytes = take(packedBytes(shape, width));",
       ],
     ],
     by: "two openings of one operator: fixed view",

@@ -1,0 +1,196 @@
+import { instantiate, newMemory } from "./engine.ts";
+import { interpret } from "./interpret.ts";
+import { inputsOf, type Kernel, type Lane, outputLanes, wordsOf } from "./language.ts";
+import { printKernel } from "./text.ts";
+import { encodeKernel, groupSize, type TileLayout } from "./wasm.ts";
+import { moduleBytes } from "./wasm-bytes.ts";
+import { encodePack, encodeUnpack, packedGroup } from "./wasm-packing.ts";
+
+/** Writes the words of elements [from, from + count) into `to`, from word `at` on. */
+export type ReadElements = (to: Uint32Array, at: number, from: number, count: number) => void;
+
+export type Input =
+  | { readonly kind: "each"; readonly read: ReadElements }
+  | { readonly kind: "one"; readonly words: Uint32Array }
+  /** Elements in the wire format, `width` bits each, the first at a byte. */
+  | { readonly kind: "packed"; readonly bytes: Uint8Array; readonly width: number };
+
+export type Output =
+  | { readonly kind: "words"; readonly words: Uint32Array }
+  /** In the wire format; the last byte is padded with zeros. */
+  | { readonly kind: "packed"; readonly bytes: Uint8Array; readonly width: number };
+
+/** Memory of a tile: it stays in the second level of any core's cache. */
+const tileBytes = 384 * 1024;
+const mostElements = 8192;
+/** Areas do not begin at one offset modulo a page: they would meet in the same lines of the cache. */
+const stagger = 5 * 64;
+const page = 65_536;
+
+interface Compiled {
+  readonly run: (bytes: number) => void;
+  readonly layout: TileLayout;
+  /** Elements of a tile: a whole number of groups, of packing too. */
+  readonly elements: number;
+  readonly inputs: readonly Lane[];
+  readonly outputs: readonly Lane[];
+}
+
+/** Kernels by their text. A program has some hundreds. */
+const compiled = new Map<string, Compiled>();
+
+/**
+ * Executes a kernel on `count` elements, tile by tile. The time depends on the kernel and the count alone.
+ * @throws RangeError unless there is an input and an output for each of the kernel's.
+ */
+export function execute(kernel: Kernel, inputs: readonly Input[], outputs: readonly Output[], count: number): void {
+  const key = printKernel(kernel);
+  const code = compiled.get(key) ?? compile(kernel);
+  compiled.set(key, code);
+  if (inputs.length !== code.inputs.length || outputs.length !== code.outputs.length) {
+    throw new RangeError(
+      `a kernel of ${code.inputs.length} inputs and ${code.outputs.length} outputs got ${inputs.length} and ${outputs.length}`,
+    );
+  }
+  const { words } = scratch();
+  inputs.forEach((input, k) => {
+    if (input.kind === "one") words.set(input.words, code.layout.inputs[k]! / 4);
+  });
+  for (let from = 0; from < count; from += code.elements) {
+    const size = Math.min(code.elements, count - from);
+    for (const [k, input] of inputs.entries()) readTile(input, code.layout.inputs[k]!, code.inputs[k]!, from, size);
+    code.run(4 * roundUp(size, groupSize));
+    for (const [k, output] of outputs.entries())
+      writeTile(output, code.layout.outputs[k]!, code.outputs[k]!, from, size);
+  }
+}
+
+function readTile(input: Input, address: number, lane: Lane, from: number, size: number): void {
+  const { words, bytes, packedAt } = scratch();
+  if (input.kind === "each") input.read(words, address / 4, from, size);
+  if (input.kind !== "packed") return;
+  const start = (from * input.width) / 8;
+  bytes.set(input.bytes.subarray(start, start + Math.ceil((size * input.width) / 8)), packedAt);
+  const end = address + 4 * wordsOf(lane) * roundUp(size, packedGroup);
+  packing("unpack", input.width)(end, address, packedAt);
+}
+
+function writeTile(output: Output, address: number, lane: Lane, from: number, size: number): void {
+  const { words, bytes, packedAt } = scratch();
+  const at = address / 4;
+  const each = wordsOf(lane);
+  if (output.kind === "words") {
+    output.words.set(words.subarray(at, at + each * size), each * from);
+    return;
+  }
+  const padded = roundUp(size, packedGroup);
+  words.fill(0, at + each * size, at + each * padded);
+  packing("pack", output.width)(address + 4 * each * padded, address, packedAt);
+  const length = Math.ceil((size * output.width) / 8);
+  output.bytes.set(bytes.subarray(packedAt, packedAt + length), (from * output.width) / 8);
+}
+
+const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to;
+
+function compile(kernel: Kernel): Compiled {
+  const inputs = inputsOf(kernel);
+  const lanes = { inputs: inputs.map(({ lane }) => lane), outputs: outputLanes(kernel) };
+  const each = [...inputs.filter(({ kind }) => kind === "each").map(({ lane }) => lane), ...lanes.outputs];
+  const perElement = each.reduce((sum, lane) => sum + 4 * wordsOf(lane), 0);
+  const fitting = Math.floor(tileBytes / perElement / packedGroup) * packedGroup;
+  const elements = Math.max(packedGroup, Math.min(mostElements, fitting));
+  let end = 0;
+  const reserve = (lane: Lane, count: number): number => {
+    const start = end;
+    end += 4 * wordsOf(lane) * count + stagger;
+    return start;
+  };
+  const layout = {
+    inputs: inputs.map(({ lane, kind }) => reserve(lane, kind === "one" ? 16 : elements)),
+    outputs: lanes.outputs.map((lane) => reserve(lane, elements)),
+  };
+  ensureRoom(end);
+  const exported = hasSimd()
+    ? (instantiate(moduleBytes([encodeKernel(kernel, layout)]), imports()) as Pick<Compiled, "run">)
+    : { run: interpreted(kernel, layout) };
+  return { run: exported.run, layout, elements, ...lanes };
+}
+
+/** The kernel in TypeScript, on the same tiles. */
+function interpreted(kernel: Kernel, layout: TileLayout): Compiled["run"] {
+  const inputs = inputsOf(kernel);
+  return (bytes) => {
+    const { words } = scratch();
+    const count = bytes / 4;
+    const found = interpret(
+      kernel,
+      inputs.map(({ lane, kind }, k) => {
+        const at = layout.inputs[k]! / 4;
+        return words.slice(at, at + wordsOf(lane) * (kind === "one" ? 1 : count));
+      }),
+      count,
+    );
+    found.forEach((result, k) => {
+      words.set(result, layout.outputs[k]! / 4);
+    });
+  };
+}
+
+// One memory for all kernels: one runs at a time, and nothing in it outlives a tile. Packed bytes have an area of their
+// own at its front, with room for the word after the last.
+const packedRoom = 8 * mostElements + 64;
+const memory = { pages: Math.ceil((packedRoom + 2 * tileBytes) / page), current: undefined as Scratch | undefined };
+
+interface Scratch {
+  readonly memory: ReturnType<typeof newMemory>;
+  readonly words: Uint32Array;
+  readonly bytes: Uint8Array;
+  readonly packedAt: number;
+}
+
+function scratch(): Scratch {
+  if (memory.current) return memory.current;
+  const made = newMemory(memory.pages);
+  memory.current = {
+    memory: made,
+    words: new Uint32Array(made.buffer),
+    bytes: new Uint8Array(made.buffer),
+    packedAt: made.buffer.byteLength - packedRoom,
+  };
+  return memory.current;
+}
+
+const imports = (): object => ({ kernels: { memory: scratch().memory } });
+
+function ensureRoom(end: number): void {
+  if (end > scratch().packedAt)
+    throw new RangeError(`a kernel needs ${end} bytes of tiles, ${scratch().packedAt} are there`);
+}
+
+type Packing = (end: number, elements: number, packed: number) => void;
+const packings = new Map<string, Packing>();
+
+function packing(name: "pack" | "unpack", width: number): Packing {
+  const key = `${name} ${width}`;
+  const found = packings.get(key);
+  if (found) return found;
+  const body = name === "pack" ? encodePack(width) : encodeUnpack(width);
+  const made = (instantiate(moduleBytes([body]), imports()) as Record<string, Packing>)[name]!;
+  packings.set(key, made);
+  return made;
+}
+
+let simd: boolean | undefined;
+
+/** Whether the engine has vectors: all current ones do. */
+function hasSimd(): boolean {
+  if (simd !== undefined) return simd;
+  try {
+    const probe = { values: [{ kind: "constant", lane: "u32", low: 0, high: 0 }], outputs: [0] } as const;
+    instantiate(moduleBytes([encodeKernel(probe, { inputs: [], outputs: [0] })]), imports());
+    simd = true;
+  } catch {
+    simd = false;
+  }
+  return simd;
+}
