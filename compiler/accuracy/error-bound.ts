@@ -138,7 +138,7 @@ function roundingNoise({ element, shape }: TensorType): Perturbation | undefined
 
 /**
  * Params that rounding does not move: scalars that multiply, which have a scale that makes them exact or nearly exact,
- * tables with few fractional bits, and known numbers that their scale holds.
+ * and known numbers that their scale holds. Few fractional bits alone say nothing: bits by hand may be as few.
  */
 function exactParams(module: Module, weights: WeightStore, weightsAre: "own" | "stand-ins"): (id: ValueId) => boolean {
   const users = usersOf(opsOf(module));
@@ -147,7 +147,7 @@ function exactParams(module: Module, weights: WeightStore, weightsAre: "own" | "
     const { element, shape, label } = typeOf(module, id);
     const name = module.params[id];
     if (name === undefined || !isFixed(element)) return false;
-    if (element.scale < 8 || (sizeOf(shape) === 1 && multiplies(id))) return true;
+    if (sizeOf(shape) === 1 && multiplies(id)) return true;
     // Of the private weights only whole numbers, as select features: others stand for weights of their kind.
     const unit = label === "public" ? 2 ** element.scale : 1;
     const data = label === "public" || weightsAre === "own" ? weights.get(name)?.data : undefined;

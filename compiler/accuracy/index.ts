@@ -7,5 +7,6 @@ export {
   publishedErrors,
 } from "./declared-errors.ts";
 export { createNoise, errorBound, errorBounds } from "./error-bound.ts";
+export { undecidedInSingle } from "./single-precision.ts";
 export { type OutputBounds, outputBounds } from "./undecided.ts";
-export { isUseful, tinyOutput, usefulPart } from "./useful.ts";
+export { areDecidedByErrors, isUseful, type TriedProgram, tinyOutput, usefulPart, wouldVerify } from "./useful.ts";

@@ -16,7 +16,7 @@ import { refuseFile, usage } from "./errors.ts";
 import { callback, checkOptions, type Fields, flag, required, text } from "./fields.ts";
 import { withHelp } from "./help.ts";
 import { hasPrecision, type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
-import { type Guardian, unguarded, type VerifyStagedOptions, verifyUnwritten } from "./verify.ts";
+import { type Guardian, isVerified, unguarded, type VerifyStagedOptions, verifyUnwritten } from "./verify.ts";
 
 /** Operators of one kind in a model. */
 export interface OperatorKind {
@@ -161,7 +161,10 @@ async function blockersOf(
       const { omittedOutputs } = loadModel(options, { allowAllPublic: true });
       return { blockers: [], left: omittedOutputs };
     }
-    const compilation = compileModel(options, { declare: how.verify !== false });
+    const compilation = compileModel(options, {
+      declare: how.verify !== false,
+      isVerified: (tried) => isVerified(tried, how.verify),
+    });
     await verifyUnwritten(compilation, how);
     const { module, manifest, omittedOutputs } = compilation;
     return {

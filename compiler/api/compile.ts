@@ -6,7 +6,7 @@ import { writeWholeFile } from "../tensors/files/index.ts";
 import { checkOptions, type Fields, flag, required, text } from "./fields.ts";
 import { prepareOutput } from "./inputs.ts";
 import { hasPrecision, type ModelOptions, modelFields, resolveModelOptions } from "./model-options.ts";
-import { type Guardian, unguarded, verifyStaged } from "./verify.ts";
+import { type Guardian, isVerified, unguarded, verifyStaged } from "./verify.ts";
 
 /** A dynamic import: emitting programs loads TypeScript, which other commands do not need. */
 export const loadCompiler = (): Promise<typeof import("../compile/index.ts")> => import("../compile/index.ts");
@@ -80,7 +80,10 @@ export async function compileGuarded(given: CompileOptions, guardian: Guardian):
   checkBuildFolder(output);
   prepareOutput(writeRanges);
   const { compileModel } = await loadCompiler();
-  const compilation = compileModel(options, { declare: true });
+  const compilation = compileModel(options, {
+    declare: true,
+    isVerified: (tried) => isVerified(tried, verify),
+  });
   const { manifest, files, decode, clientDecode, omittedOutputs } = compilation;
   const staged = stageBuild(output, files);
   const verification = await verifyStaged(staged, compilation, { verify, guardian, byHand: hasPrecision(model) });

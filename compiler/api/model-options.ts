@@ -100,6 +100,11 @@ export interface ModelOptions {
    */
   readonly publishRanges?: boolean;
   /**
+   * Divide each feature of an input by the power of two above its size on the calibration inputs, and multiply the
+   * private weights that it meets by that: for features of very different sizes. The powers are public.
+   */
+  readonly scaleFeatures?: boolean;
+  /**
    * Have the parties check the ranges of values inside the network, at these layers (`["all"]`, or names of nodes; `*`
    * matches any characters). The client learns one bit: whether any value left its range.
    */
@@ -163,6 +168,7 @@ export const modelFields: Fields<ModelOptions> = {
   calibrate: text,
   ranges: text,
   publishRanges: flag,
+  scaleFeatures: flag,
   guard: listOf(text),
   margin: number("a number", () => true),
   quality: text,
@@ -217,7 +223,7 @@ export function compileOptionsOf({ model, name, ...flat }: ModelOptions): Compil
   const { base, adapter: adapters, baseAdapter, mergedLora, private: names, public: open } = flat;
   const { inputs, reveal = {}, head, dims, fixed, buckets } = flat;
   const { setting, link, objective, truncation, preset, quality, precision, guard } = flat;
-  const { calibrate, margin, ranges, publishRanges } = flat;
+  const { calibrate, margin, ranges, publishRanges, scaleFeatures } = flat;
   const reveals = Object.entries(reveal).flatMap(([output, to]) => readers(to).map((each) => ({ output, to: each })));
   const lora = mergedLora && { rank: mergedLora.rank, tolerance: mergedLora.tolerance ?? defaultTolerance };
   return {
@@ -235,7 +241,7 @@ export function compileOptionsOf({ model, name, ...flat }: ModelOptions): Compil
       precision,
       guard,
     }),
-    calibration: given({ samples: calibrate, margin, ranges, publish: publishRanges }),
+    calibration: given({ samples: calibrate, margin, ranges, publish: publishRanges, scaleFeatures }),
   };
 }
 

@@ -209,6 +209,7 @@ export async function query(options: QueryOptions): Promise<RunResult> {
   prepareShares(manifest, options.shares);
   prepareOutput(options.output, options.onWarning);
   const { signal, clamp = false, guard = true } = options;
+  if (!manifest.guard) options.onWarning?.(unguardedBuild);
   const record = recordOf(options.record, part.manifest);
   const { patience: patienceSeconds, onWarning: onBusy } = options;
   const taken = manifest.sharedInputs ? { shares } : {};
@@ -230,6 +231,10 @@ export async function query(options: QueryOptions): Promise<RunResult> {
     () => saveOutputs(output, outputs),
   );
 }
+
+/** What nobody can see from the answer, said before it. */
+const unguardedBuild =
+  "this build has no guard: an answer whose values left their ranges is shown like any other, where `run` would refuse it; a build of `marillc compile --guard` tells the client";
 
 function recordOf(record: string | undefined, { serverCuts }: Manifest): string | undefined {
   if (record === undefined) return undefined;

@@ -7,8 +7,6 @@ export interface UnevenFeature {
   readonly largest: number;
   /** Largest magnitude of the smallest column that is not 0 throughout. */
   readonly least: number;
-  /** The power of two that brings it to magnitudes near 1. */
-  readonly exponent: number;
 }
 
 /** Factor between magnitudes of features from which on weights for both do not fit one scale. */
@@ -30,6 +28,6 @@ export function unevenFeatures(runs: readonly ReferenceRun[]): readonly UnevenFe
     const least = magnitudes.filter((x) => x > 0).reduce((a, b) => Math.min(a, b), Infinity);
     return [...magnitudes.entries()]
       .filter(([, largest]) => largest >= uneven * least)
-      .map(([feature, largest]) => ({ input, feature, largest, least, exponent: Math.round(Math.log2(largest)) }));
+      .map(([feature, largest]) => ({ input, feature, largest, least }));
   });
 }

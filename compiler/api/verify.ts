@@ -55,7 +55,7 @@ export async function verifyCompilation(
   compilation: Verifiable,
   byHand = false,
 ): Promise<Verification> {
-  const { manifest, referenceRuns, fileRuns, finerIsUseful } = compilation;
+  const { manifest, referenceRuns, fileRuns, finerIsUseful, otherOptions } = compilation;
   const runs = referenceRuns(verifiedSamples);
   const onnxRuntime = await compareWithOnnx(fileRuns(runs));
   const verified = await verifyBuild(folder, manifest, runs, ({ module, weights }, shared) =>
@@ -67,12 +67,13 @@ export async function verifyCompilation(
     ...problemsOf(ofArithmetic, manifest, {
       finer: lazily(() => (finerIsUseful() ? [moreBits(byHand)] : [])),
       features: unevenFeatures(runs),
+      other: lazily(() => otherOptions().map((option) => `compile with ${option}`)),
     }),
   ]);
   return { verified, onnxRuntime };
 }
 
-type Verifiable = Pick<Compilation, "manifest" | "referenceRuns" | "fileRuns" | "finerIsUseful">;
+type Verifiable = Pick<Compilation, "manifest" | "referenceRuns" | "fileRuns" | "finerIsUseful" | "otherOptions">;
 
 /** Outputs whose meaning in our import is another: by more than rounding, and than a build of good quality is off. */
 function otherThanOnnx(
@@ -81,9 +82,10 @@ function otherThanOnnx(
   { name }: Manifest,
 ): readonly Diagnostic[] {
   if ("unavailable" in comparison) return [];
-  return verified.flatMap(({ output, largest }): readonly Diagnostic[] => {
+  return verified.flatMap(({ output }): readonly Diagnostic[] => {
     const found = comparison.outputs.find((each) => each.output === output);
-    if (!found || found.difference <= Math.max(found.allowed, nearPart * largest)) return [];
+    // The answer may be the index of the likeliest element: what is compared is the model's own output.
+    if (!found || found.difference <= Math.max(found.allowed, nearPart * found.largest)) return [];
     const { difference, allowed } = found;
     return [
       {
@@ -104,6 +106,8 @@ interface Remedies {
   /** More fractional bits, if they were tried and give answers of use. */
   readonly finer: () => readonly string[];
   readonly features: readonly UnevenFeature[];
+  /** Options that bring features to one size or undo bits by hand, if they were tried and give answers of use. */
+  readonly other: () => readonly string[];
 }
 
 function lazily<T>(make: () => T): () => T {
@@ -152,7 +156,7 @@ function otherIntegers(
 function farFromFloat(
   verified: VerifiedOutput,
   { name }: Manifest,
-  { finer, features }: Remedies,
+  { finer, features, other }: Remedies,
 ): readonly Diagnostic[] {
   if (nearnessOf(verified) !== "useless") return [];
   const { output, secureError, largest } = verified;
@@ -162,7 +166,7 @@ function farFromFloat(
       message: `output "${output}": expected an error of at most 1/32 of the largest value on the calibration inputs, found ${secureError.toPrecision(2)} of ${largest.toPrecision(3)}`,
       at: name,
       because: ["large features or weights whose products cancel leave few bits to the output", ...reachesOf(features)],
-      help: [...(features.length > 0 ? [] : finer()), scaling(features), accepting].join("; "),
+      help: [...helpfulOf(features.length > 0 ? [other, finer] : [finer, other]), accepting].join("; "),
     },
   ];
 }
@@ -171,7 +175,7 @@ function farFromFloat(
 function decidedByErrors(
   verified: VerifiedOutput,
   { name }: Manifest,
-  { finer, features }: Remedies,
+  { finer, features, other }: Remedies,
 ): readonly Diagnostic[] {
   const { output, undecided, declared, largest } = verified;
   // What the client computes of a revealed value is judged by that value, and has no declared error.
@@ -183,7 +187,7 @@ function decidedByErrors(
       message: `output "${output}": expected at most half of the elements to depend on a decision within its distance, found ${count} of ${of}, of which ${otherwise} differ from float64, by up to ${farthest.toPrecision(2)} of ${largest.toPrecision(3)}`,
       at: name,
       because: ["features are as near to thresholds as their errors", ...reachesOf(features)],
-      help: [...finer(), scaling([]), accepting].join("; "),
+      help: [...helpfulOf([finer, other]), accepting].join("; "),
     },
   ];
 }
@@ -196,15 +200,14 @@ const reachesOf = (features: readonly UnevenFeature[]): readonly string[] =>
         `feature ${feature} of ${input} reaches ${most.toPrecision(2)}, another ${least.toPrecision(2)}`,
     );
 
-function scaling(features: readonly UnevenFeature[]): string {
-  const divided = features.map(
-    ({ input, feature, exponent }) =>
-      `divide feature ${feature} of ${input} by 2^${exponent} and multiply the weights that it meets by 2^${exponent}`,
-  );
-  return divided.length > 0
-    ? `${divided.slice(0, mostNamed).join(", ")}, which leaves the model as it is`
-    : "scale the features of the model to magnitudes near 1, and train it on those";
-}
+/** What the first of these says that was tried and works; where none does, the model has to change. */
+const helpfulOf = (tried: readonly (() => readonly string[])[]): readonly string[] => {
+  for (const options of tried) {
+    const found = options();
+    if (found.length > 0) return found;
+  }
+  return ["scale the features of the model to magnitudes near 1, and train it on those"];
+};
 
 /** How many features one message names. */
 const mostNamed = 4;
@@ -266,8 +269,11 @@ export async function verifyStaged(
   }
 }
 
-const isVerified = (compilation: Compilation, verify: boolean | undefined): boolean =>
-  compilation.manifest.calibration.samples > 0 && (verify ?? isSmall(compilation));
+/** Whether a build is verified before it is kept. */
+export const isVerified = (
+  compilation: Pick<Compilation, "module" | "manifest">,
+  verify: boolean | undefined,
+): boolean => compilation.manifest.calibration.samples > 0 && (verify ?? isSmall(compilation));
 
 /** The same refusals for a build that nobody keeps: it lies in a temporary folder meanwhile. */
 export async function verifyUnwritten(compilation: Compilation, options: VerifyStagedOptions): Promise<void> {

@@ -108,6 +108,10 @@ export const modelOptions: readonly OptionSpec[] = [
     help: "measure ranges with the private weights, and publish each bound as a power of two: the manifest lists them",
   },
   {
+    flags: "--scale-features",
+    help: "divide each feature by the power of two above its size on the calibration inputs, and multiply the private weights that it meets by that: for features of very different sizes",
+  },
+  {
     flags: "--quality <quality>",
     help: "nearness of the answer against traffic: fast, balanced or precise (docs/precision.md; default: balanced)",
     choices: Object.keys(qualities),
@@ -203,6 +207,7 @@ export function modelOptionsOf(model: string, options: ParsedOptions): Omit<Mode
     dims: readDims(options, 0),
     margin: readMargin(options),
     publishRanges: options.flag("publishRanges") || undefined,
+    scaleFeatures: options.flag("scaleFeatures") || undefined,
     guard: guard.length > 0 ? guard : undefined,
     precision: Object.keys(precision).length > 0 ? precision : undefined,
     fixed: readFixedInputs(options),

@@ -1,18 +1,33 @@
 import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { precisionsWith, tooWideCode, weightBits } from "../../passes/4-quantize/index.ts";
+import { precisionsOf, precisionsWith, tooWideCode, weightBits } from "../../passes/4-quantize/index.ts";
 import { type ResolvedOptions, withPublication } from "../load/index.ts";
 
 /** Options that may make a refused model compile. */
 interface Route {
   readonly option: string;
+  /** The option undoes what the user gave: no other advice stands beside it. */
+  readonly undoes?: true;
   readonly options: ResolvedOptions;
 }
 
-type Routes = (diagnostics: readonly Diagnostic[], options: ResolvedOptions) => readonly Route[];
+type Routes = (
+  diagnostics: readonly Diagnostic[],
+  options: ResolvedOptions,
+  scalers: Tries["scalers"],
+) => readonly Route[];
 
-/** Fewer fractional bits: nothing more becomes public, but answers are coarser. */
-function coarser(options: ResolvedOptions, kind: keyof Precision, bits: number): Route {
+/** What other options are tried with. */
+export interface Tries {
+  readonly options: ResolvedOptions;
+  /** Private weights that scale features of the client, by name. */
+  readonly scalers: () => readonly string[];
+  /** Whether a build with such options compiles, and has answers of use. */
+  readonly works: (options: ResolvedOptions) => boolean;
+}
+
+/** Fewer fractional bits make answers coarser, and nothing more public. */
+function withBits(options: ResolvedOptions, kind: keyof Precision, bits: number): Route {
   const precisions = precisionsWith(options.target.precisions, { [kind]: bits });
   return {
     option: `--precision ${kind}=${bits}`,
@@ -25,13 +40,22 @@ const fewerWeightBits: Routes = (diagnostics, options) => {
   const texts = diagnostics.flatMap(({ message, because = [] }) => [message, ...because]);
   const found = texts.map((text) => Number(/expected magnitudes below .*, found (\S+)$/.exec(text)?.[1] ?? 0));
   const bits = weightBits - 1 - Math.ceil(Math.log2(Math.max(1, ...found)));
-  return bits < 1 ? [] : [coarser(options, "weight", bits)];
+  return bits < 1 ? [] : [withBits(options, "weight", bits)];
 };
 
 const fewerActivationBits: Routes = (_, options) =>
   [12, 10, 8]
     .filter((bits) => bits < options.target.precision.activation)
-    .map((bits) => coarser(options, "activation", bits));
+    .map((bits) => withBits(options, "activation", bits));
+
+/** Bits by hand may be fewer than a protocol needs: those of the quality are tried. */
+const moreActivationBits: Routes = (_, options) => {
+  const { precision, quality, preset } = options.target;
+  const bits = precisionsOf(quality)[0]!.activation;
+  return preset !== undefined || precision.activation >= bits
+    ? []
+    : [{ ...withBits(options, "activation", bits), undoes: true }];
+};
 
 const published: Routes = (_, options) =>
   options.calibration.publish === true || options.target.preset !== undefined
@@ -59,11 +83,37 @@ const otherSetting: Routes = (_, options) => {
     : [];
 };
 
+/** A scaler's numbers are statistics of features: with them the client scales its own, in the clear. */
+const publicScalers: Routes = (_, options, scalers) => {
+  const names = scalers();
+  const { weights } = options;
+  return names.length === 0
+    ? []
+    : [
+        {
+          option: `${names.map((name) => `--public '${name}'`).join(" ")} (the numbers of a scaler: they become public, and the client scales its features itself)`,
+          options: { ...options, weights: { ...weights, public: [...(weights.public ?? []), ...names] } },
+        },
+      ];
+};
+
+/** Columns of very different sizes have no common scale, and neither have the weights that they meet. */
+const scaledFeatures: Routes = (_, options) => {
+  const { calibration, target } = options;
+  if (calibration.scaleFeatures === true || calibration.samples === undefined || target.preset) return [];
+  const scaled = { ...options, calibration: { ...calibration, scaleFeatures: true } };
+  return [
+    { option: "--scale-features", options: scaled },
+    ...published([], scaled, () => []).map((route) => ({ ...route, option: `--scale-features ${route.option}` })),
+  ];
+};
+
 /** Routes by code, in groups: of each group the first that works is told. */
 const routes: Readonly<Record<string, readonly Routes[]>> = {
-  MRL0504: [fewerWeightBits, withoutRanges, published],
+  MRL0390: [publicScalers, scaledFeatures, published],
+  MRL0504: [publicScalers, scaledFeatures, fewerWeightBits, withoutRanges, published],
   MRL0520: [otherSetting],
-  MRL0521: [fewerActivationBits, otherSetting, published],
+  MRL0521: [moreActivationBits, fewerActivationBits, otherSetting, published],
   MRL0522: [fewerActivationBits, published],
   [tooWideCode]: [fewerActivationBits, published],
 };
@@ -71,15 +121,25 @@ const routes: Readonly<Record<string, readonly Routes[]>> = {
 /** Codes whose own advice stands only where no option works. */
 const replaced: ReadonlySet<string> = new Set(["MRL0504"]);
 
-/**
- * Runs the work. Where it refuses what other options may allow, those are tried, and the advice names the ones that work.
- * `works`: whether a build with such options compiles, and has answers of use.
- */
-export function advisingOptions<T>(
-  options: ResolvedOptions,
-  work: () => T,
-  works: (options: ResolvedOptions) => boolean,
-): T {
+/** Of each group the first option that works; none that needs another one besides which works alone. */
+function working(
+  groups: readonly Routes[],
+  diagnostics: readonly Diagnostic[],
+  { options, scalers, works }: Tries,
+): readonly Route[] {
+  const found = groups.flatMap((group) => {
+    const first = group(diagnostics, options, scalers).find((route) => works(route.options));
+    return first ? [first] : [];
+  });
+  return found.filter(({ option }) => !found.some((other) => option.endsWith(` ${other.option}`)));
+}
+
+/** Options with which features of any size compile, or bits by hand are undone, and answers are of use. */
+export const optionsThatHelp = (tries: Tries): readonly string[] =>
+  working([publicScalers, scaledFeatures, moreActivationBits], [], tries).map(({ option }) => option);
+
+/** Runs the work. Where it refuses what other options may allow, those are tried, and the advice names the ones that work. */
+export function advisingOptions<T>(tries: Tries, work: () => T): T {
   try {
     return work();
   } catch (error) {
@@ -88,19 +148,17 @@ export function advisingOptions<T>(
     // One that no option helps remains whatever is tried.
     if ([...codes].some((code) => !Object.hasOwn(routes, code))) throw error;
     const groups = new Set([...codes].flatMap((code) => routes[code]!));
-    const found = [...groups].flatMap((group) => {
-      const first = group(error.diagnostics, options).find((route) => works(route.options));
-      return first ? [first.option] : [];
-    });
+    const found = working([...groups], error.diagnostics, tries);
     throw found.length === 0 ? error : new DiagnosticError(error.diagnostics.map((each) => advised(each, found)));
   }
 }
 
-function advised(diagnostic: Diagnostic, found: readonly string[]): Diagnostic {
+function advised({ help, ...diagnostic }: Diagnostic, found: readonly Route[]): Diagnostic {
+  const options = found.map(({ option }) => option);
   const tried =
-    found.length === 1
-      ? `this was tried, and compiles: ${found[0]}`
-      : `each of these was tried, and compiles: ${found.join(", or ")}`;
-  const { code, help } = diagnostic;
-  return { ...diagnostic, help: help === undefined || replaced.has(code) ? tried : `${help}; ${tried}` };
+    options.length === 1
+      ? `this was tried, and compiles: ${options[0]}`
+      : `each of these was tried, and compiles: ${options.join(", or ")}`;
+  const standsAlone = help === undefined || replaced.has(diagnostic.code) || found.some(({ undoes }) => undoes);
+  return { ...diagnostic, help: standsAlone ? tried : `${help}; ${tried}` };
 }

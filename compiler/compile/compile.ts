@@ -9,21 +9,23 @@ import type { Preset } from "../../passes/3-approximate/index.ts";
 import { type Calibration, precisionsOf, type WrapEstimate, withCachedRanges } from "../../passes/4-quantize/index.ts";
 import type { SplitState } from "../../passes/pass.ts";
 import { type ProgramPlan, planProgram } from "../../targets/program/plan.ts";
-import { declaredErrors, isUseful, publishedErrors } from "../accuracy/index.ts";
+import { declaredErrors, isUseful, publishedErrors, type TriedProgram, wouldVerify } from "../accuracy/index.ts";
 import { checkFlow } from "../audit/index.ts";
 import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
 import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } from "../load/index.ts";
 import { adapterWeights } from "./adapter-choices.ts";
-import { advisingOptions } from "./advise-options.ts";
+import { advisingOptions, optionsThatHelp, type Tries } from "./advise-options.ts";
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { choosePrecision } from "./choose-precision.ts";
 import { explainingOwnership } from "./explain-ownership.ts";
+import { featureExponents } from "./feature-exponents.ts";
 import { type FileRuns, fileRuns } from "./file-runs.ts";
 import { measureRanges } from "./measure-ranges.ts";
 import { rangesText } from "./ranges-file.ts";
 import { type ReferenceRun, referenceRuns } from "./reference-runs.ts";
+import { scalerWeights } from "./scaler-weights.ts";
 import { type ScheduledModule, scheduleModule } from "./schedule-module.ts";
 import { type SecurePart, splitSecurePart } from "./split-secure-part.ts";
 
@@ -41,6 +43,8 @@ export interface Compilation {
   readonly clientDecode?: ClientDecodeGraphs | Diagnostic;
   /** Whether `--quality precise` without bits by hand compiles and has answers of use; false where this is that. */
   readonly finerIsUseful: () => boolean;
+  /** Options that bring features to one size or undo bits by hand, where those compile and have answers of use. */
+  readonly otherOptions: () => readonly string[];
   /** The first calibration samples, at most `limit`, with the model's answers in float64. */
   readonly referenceRuns: (limit: number) => readonly ReferenceRun[];
   /** The same answers of the model's file alone, to compare with those of ONNX Runtime. */
@@ -61,17 +65,32 @@ export interface Compilation {
  * @throws DiagnosticError with all problems of the first stage that finds any
  */
 export function compileModel(options: ResolvedOptions, how: CompileMode = {}): Compilation {
-  const loaded = loadModel(options, how);
+  const loaded = loadScaled(options, how);
+  const isLoaded = ({ weights, calibration }: ResolvedOptions): boolean =>
+    weights === options.weights && calibration.scaleFeatures === options.calibration.scaleFeatures;
   const works = (tried: ResolvedOptions): boolean =>
-    isCompiled(() => compileLoaded(loaded, tried, { ...how, declare: false }).isUseful());
-  return advisingOptions(
-    options,
-    () => {
-      const { compilation } = explainingOwnership(loaded, () => compileLoaded(loaded, options, how));
-      return { ...compilation, finerIsUseful: () => !isPrecise(options) && works(withPrecision(options)) };
-    },
-    works,
-  );
+    isCompiled(() => {
+      const model = isLoaded(tried) ? loaded : loadScaled(tried, how);
+      const { compilation, tries: program } = compileLoaded(model, tried, { ...how, declare: false });
+      return (how.isVerified?.(compilation) === true ? wouldVerify : isUseful)(program());
+    });
+  const tries: Tries = { options, scalers: () => scalerWeights(loaded), works };
+  return advisingOptions(tries, () => {
+    const { compilation } = explainingOwnership(loaded, () => compileLoaded(loaded, options, how));
+    return {
+      ...compilation,
+      finerIsUseful: () => !isPrecise(options) && works(withPrecision(options)),
+      otherOptions: () => optionsThatHelp(tries),
+    };
+  });
+}
+
+/** The model, with features of one size where the options say so. */
+function loadScaled(options: ResolvedOptions, how: CompileMode): LoadedModel {
+  const loaded = loadModel(options, how);
+  if (options.calibration.scaleFeatures !== true) return loaded;
+  const scales = featureExponents(loaded, readCalibrationSamples(loaded, options), options);
+  return loadModel(options, { ...how, scales });
 }
 
 /** Whether a compilation that is only tried succeeds. */
@@ -92,17 +111,19 @@ const withPrecision = (options: ResolvedOptions): ResolvedOptions => ({
 });
 
 interface Compiled {
-  readonly compilation: Omit<Compilation, "finerIsUseful">;
-  /** Whether the first calibration inputs have answers of use. */
-  readonly isUseful: () => boolean;
+  readonly compilation: Omit<Compilation, "finerIsUseful" | "otherOptions">;
+  /** The program on the first calibration inputs, with the private weights. */
+  readonly tries: () => TriedProgram;
 }
 
 /** Inputs on which options that are only tried must have answers of use. */
-const triedRuns = 2;
+const triedRuns = 4;
 
 interface CompileMode extends Pick<ImportMode, "fuse"> {
   /** Whether the manifest declares the errors of outputs, for which the interpreter runs about ten times. */
   readonly declare?: boolean;
+  /** Whether a build will be verified: then so are options before they are told. */
+  readonly isVerified?: (compilation: Pick<Compilation, "module" | "manifest">) => boolean;
 }
 
 function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = false }: CompileMode): Compiled {
@@ -152,7 +173,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   });
   auditFiles(files);
   const decode = decoding.program ?? decoding.reason;
-  const compilation: Omit<Compilation, "finerIsUseful"> = {
+  const compilation: Omit<Compilation, "finerIsUseful" | "otherOptions"> = {
     manifest,
     module: state.module,
     plan,
@@ -169,10 +190,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   };
   return {
     compilation,
-    isUseful: () => {
-      const { weights: own, inputs, exact } = privateRuns(triedRuns);
-      return isUseful(state.module, own, inputs, exact);
-    },
+    tries: () => ({ module: state.module, declares: !target.preset, ...privateRuns(triedRuns) }),
   };
 }
 

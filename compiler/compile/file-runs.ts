@@ -1,5 +1,7 @@
 import { interpret } from "../../ir/interpret.ts";
+import type { ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
+import { undecidedInSingle } from "../accuracy/index.ts";
 import { type LoadedModel, loadWithoutAdapter, type ResolvedOptions } from "../load/index.ts";
 import { decodeModel, type OnnxModel, type OnnxNode, readTensor, scanLimits } from "../onnx/format/index.ts";
 import { readWholeFile } from "../tensors/files/index.ts";
@@ -13,6 +15,8 @@ export interface FileRuns {
   readonly runs: readonly ReferenceRun[];
   /** The answers where every value is rounded to single precision. */
   readonly rounded: (run: ReferenceRun) => ReadonlyMap<string, Tensor>;
+  /** How far decisions may move each element, where errors of so many roundings lead to them. */
+  readonly undecided: (run: ReferenceRun, room: number) => ReadonlyMap<string, Float64Array>;
   /** How many times coarser than single precision the numbers of the file are. */
   readonly coarser: () => number;
   /** Whether the program has an adapter that is no part of the file. */
@@ -24,12 +28,13 @@ export function fileRuns(loaded: LoadedModel, options: ResolvedOptions, exact: r
   const alone = loadWithoutAdapter(options);
   const { imported, model } = alone ?? loaded;
   const fixed = fixedInputs(model);
-  const answers = (inputs: ReferenceRun["inputs"], float32: boolean): ReadonlyMap<string, Tensor> => {
-    const { module, weights, sources } = imported;
-    const given = [...imported.inputs].map(([name, id]) => [id, inputs.get(name)!.tensor] as const);
-    const results = interpret(module, weights, new Map(given), { float32 });
-    return new Map(module.outputs.map((id) => [sources.get(id) ?? id, results.get(id)!]));
-  };
+  const { module, weights, sources } = imported;
+  const givenOf = (inputs: ReferenceRun["inputs"]): ReadonlyMap<ValueId, Tensor> =>
+    new Map([...imported.inputs].map(([name, id]) => [id, inputs.get(name)!.tensor]));
+  const named = <T>(results: ReadonlyMap<ValueId, T>): ReadonlyMap<string, T> =>
+    new Map(module.outputs.map((id) => [sources.get(id) ?? id, results.get(id)!]));
+  const answers = (inputs: ReferenceRun["inputs"], float32: boolean): ReadonlyMap<string, Tensor> =>
+    named(interpret(module, weights, givenOf(inputs), { float32 }));
   return {
     file: options.model,
     runs: exact.map(({ inputs, outputs }) => ({
@@ -37,6 +42,7 @@ export function fileRuns(loaded: LoadedModel, options: ResolvedOptions, exact: r
       outputs: alone ? answers(inputs, false) : outputs,
     })),
     rounded: ({ inputs }) => answers(inputs, true),
+    undecided: ({ inputs }, room) => named(undecidedInSingle(module, weights, givenOf(inputs), room)),
     // What was normalized away counts, so the file is read once more, where it matters.
     coarser: () => coarsenessOf(decodeModel(readWholeFile(options.model, scanLimits.bytes), options.model)),
     withoutAdapter: alone !== undefined,

@@ -87,6 +87,8 @@ export interface CalibrationOptions {
   readonly ranges?: string;
   /** Ranges are measured with private weights, and become public as powers of two. */
   readonly publish?: boolean;
+  /** Features of the client are brought to one size by powers of two, and the weights that they meet the other way. */
+  readonly scaleFeatures?: boolean;
 }
 
 /** The options with every default. */

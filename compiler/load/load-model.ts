@@ -13,7 +13,13 @@ import {
 } from "../adapters/index.ts";
 import type { OnnxModel } from "../onnx/format/index.ts";
 import { type ImportedModel, importModel, inlineKnownBranches } from "../onnx/import/index.ts";
-import { bindConstantInputs, readModel, untieInitializers } from "../onnx/normalize/index.ts";
+import {
+  bindConstantInputs,
+  type FeatureExponents,
+  insertScales,
+  readModel,
+  untieInitializers,
+} from "../onnx/normalize/index.ts";
 import {
   type BaseModel,
   createSurrogate,
@@ -45,12 +51,14 @@ export interface LoadedModel {
 export interface ImportMode {
   /** Also accepts a model without private weights: for inspection, not for compilation. */
   readonly allowAllPublic?: boolean;
+  /** Features that are scaled at the client, and unscaled behind it: see `insertScales`. */
+  readonly scales?: FeatureExponents;
   /** Off in tests that compile without fusions; default: on. */
   readonly fuse?: boolean;
 }
 
 /** Reads the model and its adapter, if any, and decides the owners. */
-function readAndAssignOwners(options: ResolvedOptions, allowAllPublic: boolean) {
+function readAndAssignOwners(options: ResolvedOptions, allowAllPublic: boolean, scales: FeatureExponents = new Map()) {
   const { weights } = options;
   // Reads the model first, to report model errors before base errors.
   const raw = readModel(options.model);
@@ -60,9 +68,11 @@ function readAndAssignOwners(options: ResolvedOptions, allowAllPublic: boolean) 
   const { model: asked, reveal, omittedOutputs } = selectOutputs(untied, options.interface.reveal);
   const bound = bindConstantInputs(asked, options.interface.dims, options.interface.constants);
   const chosen = inlineKnownBranches(bound, options.interface.dims);
-  const { model, adapter, original, named, parts } = applyAdapter(chosen, base, weights);
+  const scaled = insertScales(chosen, scales);
+  const { model, adapter, original, named, parts } = applyAdapter(scaled.model, base, weights);
   const ownership = decideOwnership(model, {
     allowAllPublic,
+    made: scaled.made,
     serverInputs: [...options.interface.owners.values()].some((owner) => owner === "server" || owner === "shared"),
     ...(weights.private && { private: weights.private }),
     ...(weights.public && { public: weights.public }),
@@ -115,9 +125,13 @@ export const loadOwnership = (options: ResolvedOptions): Ownership => readAndAss
 /** Reads the model, decides owners, and attaches the adapter. Errors: all of MRL01xx and MRL04xx. */
 export function loadModel(
   options: ResolvedOptions,
-  { allowAllPublic = false, fuse = true }: ImportMode = {},
+  { allowAllPublic = false, fuse = true, scales }: ImportMode = {},
 ): LoadedModel {
-  const { model, adapter, named, parts, ownership, reveal, left } = readAndAssignOwners(options, allowAllPublic);
+  const { model, adapter, named, parts, ownership, reveal, left } = readAndAssignOwners(
+    options,
+    allowAllPublic,
+    scales,
+  );
   const plain = importModel(model, {
     ownership,
     fuse,

@@ -29,6 +29,8 @@ export interface OwnershipOptions {
   readonly baseAdapter?: LoraAdapter;
   /** The graph is an unmerged LoRA: its A and B are private. */
   readonly loraPrivate?: boolean;
+  /** Weights that the compiler made itself: factors of features, which are public, and their inverses. */
+  readonly made?: ReadonlyMap<string, OwnershipRecord["label"]>;
   /** Whether a model without private weights is explicitly allowed. */
   readonly allowAllPublic?: boolean;
   /** Whether the server has inputs of its own, which are then its secrets: all weights may be public. */
@@ -117,6 +119,12 @@ function judgeWeight(
   indices: ReadonlySet<string>,
 ): OwnershipVerdict {
   const { base } = options;
+  const made = options.made?.get(weight.name);
+  if (made !== undefined) {
+    // Numbers that a base's weights are multiplied by; without one, the product starts training as the weight does.
+    if (base || options.adapter) counterparts.set(weight.name, { name: weight.name, tensor: weight.tensor() });
+    return { label: made, why: "made by --scale-features" };
+  }
   const found = base?.counterpart(weight);
   if (found) counterparts.set(weight.name, found);
   const before = options.original?.get(weight.name);

@@ -1,6 +1,6 @@
 import { type Tensor, tensor } from "../../ir/tensor.ts";
 import { sameShape } from "../../ir/type.ts";
-import { tinyOutput, usefulPart } from "../accuracy/index.ts";
+import { areDecidedByErrors, tinyOutput, usefulPart } from "../accuracy/index.ts";
 import type { Manifest } from "../build/index.ts";
 import type { TypedTensor } from "../tensors/index.ts";
 import { keptOutputs } from "./handed-shares.ts";
@@ -43,12 +43,9 @@ interface UndecidedElements {
 export const comparesNothing = ({ undecided, secureError }: VerifiedOutput): boolean =>
   undecided?.count === undecided?.of && undecided !== undefined && secureError === 0;
 
-/** Whether decisions make an output useless: most elements depend on one, and some are far from float64 by it. */
+/** Whether decisions make an output useless. */
 export const isDecidedByErrors = ({ undecided, largest }: VerifiedOutput): boolean =>
-  undecided !== undefined &&
-  2 * undecided.count > undecided.of &&
-  undecided.farthest > usefulPart * largest &&
-  largest >= tinyOutput;
+  undecided !== undefined && areDecidedByErrors(undecided, largest);
 
 /** Part of the largest value that an answer of the quality `balanced` may be off. */
 export const nearPart = 2 ** -9;

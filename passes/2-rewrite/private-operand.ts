@@ -1,4 +1,5 @@
 import type { Op, ValueId } from "../../ir/module.ts";
+import type { Tensor } from "../../ir/tensor.ts";
 import type { SplitState } from "../pass.ts";
 import { type Draft, derivedParam, publicScalar, rewriteOps } from "./draft.ts";
 
@@ -7,7 +8,7 @@ import { type Draft, derivedParam, publicScalar, rewriteOps } from "./draft.ts";
  * secrets, exist. The server adds its weight to its own share at no cost, so what remains is a difference:
  *   x < w  ⟺  x − w < 0, and so for every order
  *   where(c, x, w) = where(c, x − w, 0) + w, where(c, w, x) = where(c, 0, x − w) + w
- *   where(c, v, w) = c·(v − w) + w for two weights
+ *   where(c, v, w) = 2·c·(v/2 − w/2) + w for two weights
  *   where(p, x, y) = p·(x − y) + y for a private condition p
  */
 export const privateOperand = (state: SplitState): SplitState =>
@@ -41,15 +42,19 @@ const where: Rule = (op, draft) => {
   const emit = (suffix: string, name: string, ...operands: readonly ValueId[]): ValueId =>
     draft.emit(name, operands, name === "cast" ? { to: "f32" } : {}, `${op.result}.${suffix}`);
   if (draft.isParam(x) && draft.isParam(y)) {
-    const weights = [x, y].map((id) => ({ value: draft.weight(id), label: draft.type(id).label }));
-    const between = derivedParam(draft, `${draft.weightName(x)}-${draft.weightName(y)}`, "sub", weights);
-    return emit("chosen", "add", emit("part", "mul", emit("number", "cast", c), between), y);
+    // Half of the difference keeps every bound that x and y keep; the difference may be twice as large.
+    const halves = [x, y].map((id) => ({ value: halved(draft.weight(id)), label: draft.type(id).label }));
+    const between = derivedParam(draft, `(${draft.weightName(x)}-${draft.weightName(y)})/2`, "sub", halves);
+    const part = emit("part", "mul", emit("number", "cast", c), between);
+    return emit("chosen", "add", emit("difference", "add", part, part), y);
   }
   const zero = publicScalar(draft, 0);
   return isPrivate(draft, y)
     ? emit("chosen", "add", emit("part", "where", c, emit("beyond", "sub", x, y), zero), y)
     : emit("chosen", "add", emit("part", "where", c, zero, emit("beyond", "sub", y, x)), x);
 };
+
+const halved = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map((x) => x / 2) });
 
 /** p·(x − y) + y, of which at least one is secret. */
 function selectedPrivately(op: Op, draft: Draft): ValueId | undefined {

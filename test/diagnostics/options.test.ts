@@ -109,6 +109,13 @@ const refusals: readonly Refused[] = [
     next: () => [...prompted(tiny.calibration)(), "--preset", "crypten"],
   },
   {
+    code: "MRL0674",
+    what: "features to scale without calibration inputs",
+    argv: checked("--scale-features"),
+    advice: /add --calibrate <folder>/,
+    next: checked("--calibrate", good),
+  },
+  {
     code: "MRL0660",
     what: "calibration inputs that are not there",
     argv: checked("--calibrate", at("nowhere")),

@@ -119,7 +119,13 @@ test("without a guard noise looks like an answer, with one it is refused by run 
   const server = await serve({ ...listening, build: guarded, dealer: at, identity: folders.server });
   const remote = { build: guarded, server: { host: server.host, port: server.port }, dealer: at };
   const client = { ...remote, identity: folders.client };
-  const refused = await query({ ...client, inputs: { x }, clamp: true }).catch((error: unknown) => error);
+  const told: string[] = [];
+  const onWarning = (line: string): void => void told.push(line);
+  const refused = await query({ ...client, inputs: { x }, clamp: true, onWarning }).catch((error: unknown) => error);
+  expect(told.join("\n")).not.toContain("no guard");
+  // Said before it connects, once: nothing in the answer would show it.
+  await expect(query({ ...client, build: bare, inputs: { x }, clamp: true, onWarning })).rejects.toThrow();
+  expect(told.filter((line) => line.startsWith("this build has no guard: "))).toHaveLength(1);
   expect(refused).toBeInstanceOf(DiagnosticError);
   expect((refused as DiagnosticError).diagnostics[0]).toMatchObject({
     code: "MRL0816",

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { measureErrors } from "../../../compiler/accuracy/error-bound.ts";
+import { isUseful, wouldVerify } from "../../../compiler/accuracy/index.ts";
 import { loadCompiler } from "../../../compiler/api/compile.ts";
 import { resolveModelOptions } from "../../../compiler/api/model-options.ts";
 import { verifyCompilation } from "../../../compiler/api/verify.ts";
@@ -149,4 +150,27 @@ test("verification refuses another decision outside of the distance", async () =
   const failed = verified((y) => y.with(1, -3));
   const { diagnostics } = (await failed.catch((error: unknown) => error)) as DiagnosticError;
   expect(diagnostics.map(({ code, message }) => [code, message.includes('output "y"')])).toEqual([["MRL0508", true]]);
+});
+
+/** Whether options would be told whose program answers as this one does, where the model answers `y` and `z`. */
+async function judged(x: readonly number[], y: readonly number[], z: readonly number[], rows = 1) {
+  const { module, weights } = await loadPlain(build);
+  const inputs = new Map(module.inputs.map((id) => [id, tensor([1, 4], x)]));
+  const exact = new Map(module.outputs.map((id, at) => [id, tensor([rows, 4 / rows], at === 0 ? y : z)]));
+  const tried = { module, weights, inputs: [inputs], exact: [exact], declares: true };
+  return { useful: isUseful(tried), verified: wouldVerify(tried) };
+}
+
+test("an option is told though a decision within its distance falls otherwise, and not where most do", async () => {
+  const x = [0.5 + 2 ** -14, 1.75, 2 ** -14, -1.5];
+  const z = x.map((each) => Math.max(0, each));
+  const good = { useful: true, verified: true };
+  expect(await judged(x, [7, 7, -3, -3], z)).toEqual(good);
+  expect(await judged(x, [-3, 7, -3, -3], z)).toEqual(good);
+  expect(await judged(x, [7, -3, -3, -3], z)).toEqual({ useful: false, verified: false });
+  expect(await judged(edge, [7, 7, -3, 7], edge)).toEqual({ useful: false, verified: false });
+  // An error of use may exceed what is declared: verification would refuse it.
+  expect(await judged(x, [7, 7, -3, -3], z.with(1, 1.74))).toEqual({ useful: true, verified: false });
+  // A row in place of its likeliest index is not compared.
+  expect(await judged(x, [1, 1, 1, 1], z, 2)).toEqual(good);
 });
