@@ -1,5 +1,5 @@
 import { instantiate, newMemory } from "./engine.ts";
-import { interpret } from "./interpret.ts";
+import { createInterpreter } from "./interpret.ts";
 import { inputsOf, type Kernel, type Lane, outputLanes, wordsOf } from "./language.ts";
 import { printKernel } from "./text.ts";
 import { encodeKernel, groupSize, type TileLayout } from "./wasm.ts";
@@ -40,9 +40,10 @@ interface Prepared {
 }
 
 /** Compiling takes as long as interpreting so many values: a kernel that is used less is not compiled. */
-const worthCompiling = 100_000;
+const worthCompiling = 2_000_000;
 
-/** Kernels by their text. A program has some hundreds. */
+/** Kernels by their text, the oldest first. A program has some hundreds; a dealer meets many programs. */
+const mostKernels = 2000;
 const prepared = new Map<string, Prepared>();
 
 /**
@@ -52,7 +53,9 @@ const prepared = new Map<string, Prepared>();
 export function execute(kernel: Kernel, inputs: readonly Input[], outputs: readonly Output[], count: number): void {
   const key = printKernel(kernel);
   const code = prepared.get(key) ?? prepare(kernel);
+  prepared.delete(key);
   prepared.set(key, code);
+  if (prepared.size > mostKernels) prepared.delete(prepared.keys().next().value!);
   compileIfWorth(code, kernel, count);
   if (inputs.length !== code.inputs.length || outputs.length !== code.outputs.length) {
     throw new RangeError(
@@ -133,18 +136,16 @@ function compileIfWorth(code: Prepared, kernel: Kernel, count: number): void {
 /** The kernel in TypeScript, on the same tiles. */
 function inTypeScript(kernel: Kernel, layout: TileLayout): Prepared["run"] {
   const inputs = inputsOf(kernel);
+  let interpreter: ReturnType<typeof createInterpreter> | undefined;
   return (bytes) => {
     const { words } = scratch();
     const count = bytes / 4;
-    const found = interpret(
-      kernel,
-      inputs.map(({ lane, kind }, k) => {
-        const at = layout.inputs[k]! / 4;
-        return words.slice(at, at + wordsOf(lane) * (kind === "one" ? 1 : count));
-      }),
-      count,
-    );
-    found.forEach((result, k) => {
+    interpreter ??= createInterpreter(kernel);
+    const tiles = inputs.map(({ lane, kind }, k) => {
+      const at = layout.inputs[k]! / 4;
+      return words.subarray(at, at + wordsOf(lane) * (kind === "one" ? 1 : count));
+    });
+    interpreter(tiles, count).forEach((result, k) => {
       words.set(result, layout.outputs[k]! / 4);
     });
   };

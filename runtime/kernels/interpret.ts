@@ -2,12 +2,60 @@ import { type Kernel, type Lane, type OperatorName, type Value, wordsOf } from "
 
 /**
  * Executes a kernel in plain TypeScript, one value for all elements after the other: the meaning of the language, and
- * what an engine without WebAssembly SIMD runs. Inputs and outputs are arrays of words; an input for all has one element.
+ * what runs a kernel that is not worth compiling. Inputs and outputs are arrays of words; an input for all has one
+ * element.
  */
 export function interpret(kernel: Kernel, inputs: readonly Uint32Array[], count: number): Uint32Array[] {
-  const values: Uint32Array[] = [];
-  for (const value of kernel.values) values.push(evaluate(kernel, value, values, inputs, count));
-  return kernel.outputs.map((index) => values[index]!);
+  return createInterpreter(kernel)(inputs, count).map((words) => words.slice());
+}
+
+/** Words that values are computed in, for any kernel: one runs at a time. */
+const arrays: Uint32Array[] = [];
+
+function arrayOf(slot: number, words: number): Uint32Array {
+  const found = arrays[slot];
+  if (found && found.length >= words) return found;
+  arrays[slot] = new Uint32Array(words);
+  return arrays[slot];
+}
+
+/**
+ * An interpreter of a kernel. Values share a few arrays, each from where it is computed to its last use; what it returns
+ * is overwritten by the next call, of any kernel.
+ */
+export function createInterpreter(
+  kernel: Kernel,
+): (inputs: readonly Uint32Array[], count: number) => readonly Uint32Array[] {
+  const slots = slotsOf(kernel);
+  return (inputs, count) => {
+    const values: Uint32Array[] = [];
+    kernel.values.forEach((value, k) => {
+      const size = wordsOf(value.lane) * count;
+      const out = value.kind === "each" ? inputs[value.index]! : arrayOf(slots[k]!, size);
+      const words = out.subarray(0, size);
+      evaluate(kernel, value, values, inputs, words);
+      values.push(words);
+    });
+    return kernel.outputs.map((index) => values[index]!);
+  };
+}
+
+/** The array of each value: one that no value before it needs any more. */
+function slotsOf({ values, outputs }: Kernel): readonly number[] {
+  const last = values.map((_, k) => k);
+  values.forEach((value, k) => {
+    if (value.kind === "operator") for (const arg of value.args) last[arg] = k;
+  });
+  for (const index of outputs) last[index] = values.length;
+  const until: number[] = [];
+  return values.map((value, k) => {
+    if (value.kind === "each") return -1;
+    // An operator may not overwrite what it reads.
+    const free = until.findIndex((end) => end < k);
+    const slot = free < 0 ? until.length : free;
+    until[slot] = last[k]!;
+    return slot;
+  });
 }
 
 /** The number that an operator gives for constants. */
@@ -18,8 +66,9 @@ export function foldConstants(
   args: readonly { readonly lane: Lane; readonly low: number; readonly high: number }[],
 ): { readonly low: number; readonly high: number } {
   const inputs = args.map((arg) => Uint32Array.from(wordsOf(arg.lane) === 1 ? [arg.low] : [arg.low, arg.high]));
-  const [low = 0, high = 0] = apply(name, by, lane, args[0]!.lane, inputs, 1);
-  return { low, high };
+  const out = new Uint32Array(wordsOf(lane));
+  apply(name, by, lane, args[0]!.lane, inputs, out);
+  return { low: out[0]!, high: out[1] ?? 0 };
 }
 
 function evaluate(
@@ -27,26 +76,18 @@ function evaluate(
   value: Value,
   values: readonly Uint32Array[],
   inputs: readonly Uint32Array[],
-  count: number,
-): Uint32Array {
-  switch (value.kind) {
-    case "each":
-      return inputs[value.index]!;
-    case "one":
-      return repeated(inputs[value.index]!, wordsOf(value.lane), count);
-    case "constant":
-      return repeated([value.low, value.high], wordsOf(value.lane), count);
-    case "operator": {
-      const args = value.args.map((index) => values[index]!);
-      return apply(value.name, value.by, value.lane, kernel.values[value.args[0]!]!.lane, args, count);
-    }
-  }
+  out: Uint32Array,
+): void {
+  if (value.kind === "one") repeat(inputs[value.index]!, wordsOf(value.lane), out);
+  if (value.kind === "constant") repeat([value.low, value.high], wordsOf(value.lane), out);
+  if (value.kind !== "operator") return;
+  const args = value.args.map((index) => values[index]!);
+  apply(value.name, value.by, value.lane, kernel.values[value.args[0]!]!.lane, args, out);
 }
 
-function repeated(words: ArrayLike<number>, each: 1 | 2, count: number): Uint32Array {
-  const out = new Uint32Array(count * each);
-  for (let k = 0; k < out.length; k++) out[k] = words[each === 1 ? 0 : k & 1]!;
-  return out;
+function repeat(words: ArrayLike<number>, each: 1 | 2, out: Uint32Array): void {
+  if (each === 1) out.fill(words[0]!);
+  else for (let k = 0; k < out.length; k++) out[k] = words[k & 1]!;
 }
 
 type Loop = (out: Uint32Array, x: Uint32Array, y: Uint32Array, by: number) => void;
@@ -57,13 +98,11 @@ function apply(
   lane: Lane,
   from: Lane,
   [x, y]: readonly Uint32Array[],
-  count: number,
-): Uint32Array {
-  const out = new Uint32Array(count * wordsOf(lane));
+  out: Uint32Array,
+): void {
   const loop = lane === "f64" || from === "f64" ? floats[name] : (from === "u64" ? wide : narrow)[name];
   if (!loop) throw new Error(`internal error: ${name} does not take ${from}`);
   loop(out, x!, y ?? x!, by);
-  return out;
 }
 
 const narrow: Readonly<Partial<Record<OperatorName, Loop>>> = {
@@ -98,7 +137,10 @@ const narrow: Readonly<Partial<Record<OperatorName, Loop>>> = {
     for (let k = 0; k < out.length; k++) out[k] = 1 << x[k]!;
   },
   widen: (out, x) => {
-    for (let k = 0; k < x.length; k++) out[2 * k] = x[k]!;
+    for (let k = 0; k < x.length; k++) {
+      out[2 * k] = x[k]!;
+      out[2 * k + 1] = 0;
+    }
   },
 };
 

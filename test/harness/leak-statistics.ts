@@ -23,14 +23,15 @@ export function wordsOf(tensors: readonly RingTensor[], samples: number): Words[
     const outer = sizeOf(shape.slice(0, axis));
     const lanes = lanesOf(width);
     const words: Words[] = [];
+    const data = tensor.data!;
     for (let o = 0; o < outer; o++) {
       for (let i = 0; i < inner; i++) {
         const low = new Uint32Array(samples);
         const high = new Uint32Array(samples);
         for (let s = 0; s < samples; s++) {
           const at = ((o * samples + s) * inner + i) * lanes;
-          low[s] = tensor.data![at]!;
-          high[s] = lanes === 2 ? tensor.data![at + 1]! : 0;
+          low[s] = data[at]!;
+          high[s] = lanes === 2 ? data[at + 1]! : 0;
         }
         words.push({ width, low, high });
       }
