@@ -27,6 +27,9 @@ const mostElements = 8192;
 const stagger = 5 * 64;
 const page = 65_536;
 
+/** The texts of the kernels that were executed, and are still kept. */
+export const knownKernels = (): readonly string[] => [...prepared.keys()];
+
 interface Prepared {
   /** For the elements of a tile: of u32 areas of so many bytes, and twice as many in areas of the other lanes. */
   run: (bytes: number) => void;
