@@ -34,6 +34,7 @@ const { metafile } = await build({
   target: "node20",
   // Names stay, for stacks.
   minifyWhitespace: true,
+  minifySyntax: true,
   external: Object.keys(allDependencies).filter((name) => !included.includes(name)),
   metafile: true,
   plugins: [{ name: "vendored", setup: ({ onResolve }) => onResolve({ filter: /\/vendor\// }, keepOutside) }],
