@@ -1,6 +1,7 @@
 import type { Module, Op } from "../../ir/module.ts";
 import {
   countProtocol,
+  type Fixed,
   noTraffic,
   type OperandForm,
   type Protocol,
@@ -17,15 +18,16 @@ export const operandForm = (protocol: Protocol, index: number): OperandForm =>
 const counted = new Map<string, Traffic>();
 const maxCounted = 10_000;
 
-/** Exact traffic of one execution: the cost model runs the protocol on meta tensors. */
-export function trafficOf(protocol: Protocol, spec: Spec): Traffic {
-  const key = `${protocol.name} ${JSON.stringify(spec)}`;
+/** Exact traffic of one execution: the cost model runs the protocol on meta tensors, of the spec or as they are given. */
+export function trafficOf(protocol: Protocol, spec: Spec, given: readonly Fixed[] = spec.operands): Traffic {
+  const key = `${protocol.name} ${JSON.stringify(spec)} ${given === spec.operands ? "" : JSON.stringify(given)}`;
   const known = counted.get(key);
   if (known) return known;
   const traffic = countProtocol(
     protocol,
     spec,
     spec.operands.map((_, index) => operandForm(protocol, index)),
+    given,
   );
   if (counted.size >= maxCounted) counted.clear();
   counted.set(key, traffic);

@@ -1,8 +1,8 @@
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { isFixed } from "../../ir/type.ts";
-import { costOf, fixedOf, operandForm, resultOf, specOf } from "../../passes/5-select/index.ts";
+import { fixedOf, operandForm, resultOf, specOf, trafficOf } from "../../passes/5-select/index.ts";
 import type { CachedDecl, InputDecl, OutputDecl, WeightDecl } from "../../runtime/program/index.ts";
-import type { Fixed, Spec, Traffic } from "../../runtime/protocols/kit/index.ts";
+import { type Fixed, noTraffic, type Spec, type Traffic } from "../../runtime/protocols/kit/index.ts";
 import { exportNames, protocols } from "../../runtime/protocols/registry.ts";
 import { sequenceAxis } from "../../runtime/protocols/softmax/index.ts";
 
@@ -89,12 +89,14 @@ export function planProgram(module: Module, setting: string, cachedNames: readon
   const steps = module.steps.map((step) =>
     step.ops.map((op): OpCall => {
       const exported = op.protocol === undefined ? undefined : exportNames.get(op.protocol);
+      const spec = specOf(module, op);
+      const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
       return {
         op,
         callee: exported === undefined ? { kind: "local", name: op.name } : { kind: "protocol", name: exported },
-        spec: specOf(module, op),
+        spec,
         args: op.operands.map((_, index) => argument(op, index)),
-        traffic: costOf(module, op),
+        traffic: protocol ? trafficOf(protocol, spec, startedAnew(op, spec)) : noTraffic,
       };
     }),
   );
@@ -107,6 +109,18 @@ export function planProgram(module: Module, setting: string, cachedNames: readon
     cached: cachedValues(module, cachedNames),
     steps,
   };
+}
+
+/**
+ * What is sent depends on the rows that are cached. A program of several positions could read earlier ones, and runs at
+ * the beginning of a text, where there are none (runtime/session/session-cache.ts).
+ */
+function startedAnew({ name }: Op, { operands }: Spec): readonly Fixed[] {
+  if (name !== "cached-attention" || operands[cacheOperands.key.own]!.shape[sequenceAxis] === 1) return operands;
+  const first = cacheOperands.key.past;
+  return operands.map((operand, k) =>
+    k < first ? operand : { ...operand, shape: operand.shape.with(sequenceAxis, 0) },
+  );
 }
 
 /** Operand of attention for each cached tensor: of the query's own rows, and of the rows before. */

@@ -53,10 +53,18 @@ export function drain<T>(steps: Steps<T>, onRound: (round: readonly Transfer[]) 
   return state.value;
 }
 
-/** Counts a protocol by running its own body on meta tensors: a cost cannot drift from the code. */
-export function countProtocol(protocol: Protocol, spec: Spec, forms: readonly OperandForm[]): Traffic {
+/**
+ * Counts a protocol by running its own body on meta tensors: a cost cannot drift from the code. `given` are the operands
+ * that it gets, where they have fewer rows than the spec declares.
+ */
+export function countProtocol(
+  protocol: Protocol,
+  spec: Spec,
+  forms: readonly OperandForm[],
+  given: readonly Fixed[] = spec.operands,
+): Traffic {
   const account = noDealerBytes();
-  const operands = spec.operands.map((operand, index) => metaOperand(forms[index]!, operand, spec.result.width));
+  const operands = given.map((operand, index) => metaOperand(forms[index]!, operand, spec.result.width));
   return countSteps(replayed(protocol).run(countingParty("client", account), spec, ...operands), account);
 }
 
