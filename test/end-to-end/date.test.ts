@@ -125,7 +125,9 @@ test("the same answer in one process, in threads, over a shaped link and over TL
 
   const lost = await run(`${asking.replace(dealer, "127.0.0.1:1")} --patience 0`, dir);
   expect(lost.code).toBe(3);
-  expect(lost.err).toMatch(/^this build has no guard: .*\nerror MRL0723: cannot reach the dealer.*\n {2}at .*\n {2}help .*\n$/);
+  expect(lost.err).toMatch(
+    /^this build has no guard: .*\nerror MRL0723: cannot reach the dealer.*\n {2}at .*\n {2}help .*\n$/,
+  );
   await succeed(`marillc doctor --server ${server} --dealer ${dealer} --identity build/keys/client`);
 
   const [serverProcess] = services.slice(1);
