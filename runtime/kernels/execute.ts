@@ -20,8 +20,12 @@ export type Output =
   /** In the wire format; the last byte is padded with zeros. */
   | { readonly kind: "packed"; readonly bytes: Uint8Array; readonly width: number };
 
-/** Memory of a tile: it stays in the second level of any core's cache. */
+/** Memory of a tile: it stays in the second level of any core's cache. A kernel of very many inputs has more. */
 const tileBytes = 384 * 1024;
+/** Inputs that a kernel may have. */
+export const mostInputs = 2000;
+/** Beside them: outputs, and recipes that are kept. */
+const mostOutputs = 500;
 const mostElements = 8192;
 /** Areas do not begin at one offset modulo a page: they would meet in the same lines of the cache. */
 const stagger = 5 * 64;
@@ -155,9 +159,10 @@ function inTypeScript(kernel: Kernel, layout: TileLayout): Prepared["run"] {
 }
 
 // One memory for all kernels: one runs at a time, and nothing in it outlives a tile. Packed bytes have an area of their
-// own at its front, with room for the word after the last.
+// own at its end, with room for the word after the last. The rest holds the shortest tiles of the largest kernel.
 const packedRoom = 8 * mostElements + 64;
-const memory = { pages: Math.ceil((packedRoom + 2 * tileBytes) / page), current: undefined as Scratch | undefined };
+const tilesRoom = (mostInputs + mostOutputs) * (8 * packedGroup + stagger);
+const memory = { pages: Math.ceil((packedRoom + tilesRoom) / page), current: undefined as Scratch | undefined };
 
 interface Scratch {
   readonly memory: ReturnType<typeof newMemory>;

@@ -5,7 +5,15 @@
  *
  * A recipe depends on shapes and public numbers alone, never on contents: a kernel is the same in every query.
  */
-import { type Builder, execute, type Input, type Kernel, kernelBuilder, type Term } from "../kernels/index.ts";
+import {
+  type Builder,
+  execute,
+  type Input,
+  type Kernel,
+  kernelBuilder,
+  mostInputs,
+  type Term,
+} from "../kernels/index.ts";
 import type { Axis } from "./broadcast.ts";
 import { readStrided } from "./strided.ts";
 import { deferredOf, deferredTensor, isMeta, lanesOf, type RingTensor, type Shape, sizeOf } from "./tensor.ts";
@@ -14,10 +22,12 @@ import { deferredOf, deferredTensor, isMeta, lanesOf, type RingTensor, type Shap
 export const deferFrom = { elements: 8192 };
 
 /** Terms of a kernel: beyond, parts are computed on their own. */
-const mostTerms = 2000;
+const mostTerms = mostInputs;
+/** Recipes behind one another: each takes some frames of the stack. */
+const mostDepth = 200;
 /** A recipe of fewer terms is computed for each of its users: that costs less than to store it. */
 const cheapTerms = 16;
-/** Rows that are computed by one kernel. */
+/** Rows that are computed by one kernel, if their terms are few. */
 const mostRows = 32;
 
 /** How a recipe reads an operand: an element for each, the same for all, or as its strides say. */
@@ -49,6 +59,8 @@ export interface Recipe {
 interface Pending extends Recipe {
   /** Terms of a row, at most. */
   readonly terms: number;
+  /** The longest chain of recipes that ends here. */
+  readonly depth: number;
   /** Recipes that read it. */
   users: number;
 }
@@ -81,8 +93,9 @@ export function defer(shape: Shape, width: number, recipe: Recipe): RingTensor {
   const { reads = 1, own = 1 } = recipe;
   const termsOf = (): number =>
     own + reads * recipe.operands.reduce((sum, { tensor }) => sum + (pendingOf(tensor)?.terms ?? 1), 0);
+  const depthOf = (): number => 1 + Math.max(0, ...recipe.operands.map(({ tensor }) => pendingOf(tensor)?.depth ?? 0));
   // The largest part first: afterwards it is one term.
-  while (termsOf() > mostTerms) {
+  while (termsOf() > mostTerms || depthOf() > mostDepth) {
     const largest = recipe.operands
       .map(({ tensor }) => contentsOf(tensor))
       .filter((contents) => contents?.pending !== undefined)
@@ -96,7 +109,7 @@ export function defer(shape: Shape, width: number, recipe: Recipe): RingTensor {
   }
   const contents: Contents = {
     ...{ width, count: sizeOf(shape), packed: undefined, words: undefined },
-    pending: { ...recipe, terms: termsOf(), users: 0 },
+    pending: { ...recipe, terms: termsOf(), depth: depthOf(), users: 0 },
   };
   return tensorOf(shape, contents);
 }
@@ -138,7 +151,7 @@ function wordsOf(contents: Contents): Uint32Array {
   const { pending } = contents;
   const rowLength = pending?.rowLength ?? contents.count;
   const rowWords = rowLength * lanes;
-  forRows(contents.count / rowLength, (rows) => {
+  forRows(contents, rowLength, (rows) => {
     const trace = createTrace(rowLength);
     const terms = rows.map((row) => trace.read(contents, row * rowLength));
     const kept = trace.shared().filter((other) => other !== contents);
@@ -168,7 +181,7 @@ export function packDeferred(tensor: RingTensor): Uint8Array | undefined {
   if (rowLength < count && (rowLength * width) % 8 !== 0) return undefined;
   const bytes = new Uint8Array(Math.ceil((count * width) / 8));
   const rowBytes = Math.ceil((rowLength * width) / 8);
-  forRows(count / rowLength, (rows) => {
+  forRows(contents, rowLength, (rows) => {
     const trace = createTrace(rowLength);
     const { kernel, inputs } = trace.finish(rows.map((row) => trace.read(contents, row * rowLength)));
     const outputs = rows.map((row) => bytes.subarray(row * rowBytes, (row + 1) * rowBytes));
@@ -197,9 +210,11 @@ export function computeNow(tensor: RingTensor): RingTensor {
   return tensor;
 }
 
-function forRows(count: number, visit: (rows: readonly number[]) => void): void {
-  for (let first = 0; first < count; first += mostRows) {
-    visit(Array.from({ length: Math.min(mostRows, count - first) }, (_, k) => first + k));
+function forRows({ count, pending }: Contents, rowLength: number, visit: (rows: readonly number[]) => void): void {
+  const rows = count / rowLength;
+  const together = Math.max(1, Math.min(mostRows, Math.floor(mostTerms / (pending?.terms ?? 1))));
+  for (let first = 0; first < rows; first += together) {
+    visit(Array.from({ length: Math.min(together, rows - first) }, (_, k) => first + k));
   }
 }
 

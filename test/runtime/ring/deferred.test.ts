@@ -131,6 +131,31 @@ describe.each(widths)("in a ring of %i bits", (width) => {
   });
 });
 
+test("more operands than a kernel may have, and longer chains", () => {
+  const all = draw([2500, 70], 37);
+  const many = (): RingTensor[] => Array.from({ length: 2500 }, (_, k) => slice(all, [k, 0], [k + 1, 70]));
+  const pairwise = (terms: readonly RingTensor[]): RingTensor => {
+    const half = terms.length >> 1;
+    return half === 0 ? terms[0]! : add(pairwise(terms.slice(0, half)), pairwise(terms.slice(half)));
+  };
+  expectEqual(() => pairwise(many()));
+  expectEqual(() =>
+    many()
+      .slice(0, 500)
+      .reduce((sum, each) => add(sum, each)),
+  );
+  // Fifty rows of fifty operands each.
+  const row = (k: number): RingTensor => pairwise(many().slice(50 * k, 50 * k + 50));
+  expectEqual(() =>
+    neg(
+      concat(
+        Array.from({ length: 50 }, (_, k) => row(k)),
+        0,
+      ),
+    ),
+  );
+});
+
 test("tables of digits", () => {
   const digit = (width: number): RingTensor => draw([130], width, `digit ${width}`);
   for (const width of [1, 2, 4, 5, 6]) {
