@@ -39,8 +39,6 @@ export interface Builder {
   mask(a: Term, width: number): Term;
   /** A term with the same lowest `width` bits, of which fewer are masked: for operators that look at no other bits. */
   loose(a: Term, width: number): Term;
-  /** Values so far, dead ones among them. */
-  readonly size: number;
   /** The kernel that gives these, without values that none of them needs. */
   finish(outputs: readonly Term[]): Kernel;
 }
@@ -159,9 +157,6 @@ export function kernelBuilder(): Builder {
         if (ones && trailingOnes(ones.low, ones.high) >= width) return builder.loose(kept, width);
       }
       return a;
-    },
-    get size() {
-      return values.length;
     },
     finish: (outputs) => livingPart(values, outputs),
   };

@@ -66,7 +66,7 @@ interface Pending extends Recipe {
 }
 
 /** What a deferred tensor is at the moment: a recipe, the wire format, or its elements. */
-export interface Contents {
+interface Contents {
   readonly width: number;
   readonly count: number;
   pending: Pending | undefined;

@@ -2,6 +2,7 @@ import { broadcastShapes, broadcastStrides, denseStrides, forEachRun } from "./b
 import { reshapeDeferred } from "./deferred.ts";
 import { deferJoined, deferRun } from "./deferred-layout.ts";
 import type { KernelTensor } from "./kernel.ts";
+import { copyRun } from "./strided.ts";
 import { type IntTensor, isMeta, lanesOf, metaTensor, type RingTensor, type Shape, sizeOf } from "./tensor.ts";
 
 // Every function here moves whole elements and works on ring and integer tensors alike; a meta tensor stays a meta
@@ -171,30 +172,9 @@ type TensorContents = Uint32Array | Float64Array;
 function view<T extends KernelTensor>(a: T, shape: Shape, offset: number, strides: readonly number[]): T {
   return rearranged([a], shape, (out, [data], lanes) => {
     forEachRun(shape, strides, strides, (at, i, _, count, step) =>
-      copy(out, data!, lanes, at, offset + i, count, step),
+      copyRun(out, lanes * at, data!, lanes, offset + i, step, count),
     );
   });
-}
-
-function copy(
-  out: TensorContents,
-  data: TensorContents,
-  lanes: number,
-  at: number,
-  from: number,
-  count: number,
-  step: number,
-): void {
-  if (step === 1 && count >= 16) {
-    out.set(data.subarray(from * lanes, (from + count) * lanes), at * lanes);
-  } else if (lanes === 1) {
-    for (let k = 0; k < count; k++) out[at + k] = data[from + k * step]!;
-  } else {
-    for (let k = 0; k < count; k++) {
-      out[2 * (at + k)] = data[2 * (from + k * step)]!;
-      out[2 * (at + k) + 1] = data[2 * (from + k * step) + 1]!;
-    }
-  }
 }
 
 /** A zeroed tensor of the inputs' kind, filled by `body`; a meta tensor if an input is one. */

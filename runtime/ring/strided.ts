@@ -1,6 +1,5 @@
+import type { ReadElements } from "../kernels/index.ts";
 import type { Axis } from "./broadcast.ts";
-
-type ReadElements = (to: Uint32Array, at: number, from: number, count: number) => void;
 
 /**
  * Reads a tensor in the order of another shape: element `first` + k of that shape, whose axes are given from the outer to
@@ -31,24 +30,28 @@ export function readStrided(words: Uint32Array, lanes: 1 | 2, axes: readonly Axi
   };
 }
 
-function copyRun(
-  to: Uint32Array,
+type Elements = Uint32Array | Float64Array;
+
+/** Copies `count` elements of so many lanes, from element `from` by `step`, to position `at` of an array. */
+export function copyRun(
+  to: Elements,
   at: number,
-  words: Uint32Array,
-  lanes: 1 | 2,
+  elements: Elements,
+  lanes: number,
   from: number,
   step: number,
   count: number,
 ): void {
   if (step === 1 && count >= 16) {
-    to.set(words.subarray(lanes * from, lanes * (from + count)), at);
+    to.set(elements.subarray(lanes * from, lanes * (from + count)), at);
+  } else if (lanes === 1 && step === 0) {
+    to.fill(elements[from]!, at, at + count);
   } else if (lanes === 1) {
-    if (step === 0) to.fill(words[from]!, at, at + count);
-    else for (let k = 0; k < count; k++) to[at + k] = words[from + k * step]!;
+    for (let k = 0; k < count; k++) to[at + k] = elements[from + k * step]!;
   } else {
     for (let k = 0, next = 2 * from; k < count; k++, next += 2 * step) {
-      to[at + 2 * k] = words[next]!;
-      to[at + 2 * k + 1] = words[next + 1]!;
+      to[at + 2 * k] = elements[next]!;
+      to[at + 2 * k + 1] = elements[next + 1]!;
     }
   }
 }
