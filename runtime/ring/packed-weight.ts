@@ -42,13 +42,16 @@ export function packedWeight(w: IntTensor): WeightParts | undefined {
 const widest = 2 ** 31 - 2 ** 15;
 
 function packParts(weights: Float64Array, depth: number, columns: number): WeightParts | undefined {
-  // Of −1 − x where x is negative: two's complement reaches one farther down.
   let most = 0;
+  let strays = 0;
   for (let at = 0; at < weights.length; at++) {
     const x = weights[at]!;
-    most = Math.max(most, Number.isInteger(x) ? (x < 0 ? -1 - x : x) : Infinity);
+    const whole = x | 0;
+    strays |= Number(whole !== x);
+    // −1 − x where x is negative: two's complement reaches one farther down.
+    most = Math.max(most, whole ^ (whole >> 31));
   }
-  if (most >= widest) return undefined;
+  if (strays !== 0 || most >= widest) return undefined;
   const low = packPanels(weights, depth, columns, 0);
   return most < 2 ** 15 ? [low] : [low, packPanels(weights, depth, columns, 1)];
 }
