@@ -15,7 +15,7 @@ import {
 import { maskAndOpen } from "../boundary/index.ts";
 import { entryAt, publicConstant, sliceRows as rowsOf } from "../kit/index.ts";
 import { gatherMasked } from "./pairwise-comparison.ts";
-import { lengthOfRow, longestRow, type RowIndices, rowCount, startsOf } from "./row-indices.ts";
+import { countingUp, lengthOfRow, longestRow, type RowIndices, rowCount, startsOf } from "./row-indices.ts";
 
 /** The integers that the elements of a masked value may be: lo, lo + 1, …, lo + count − 1. */
 export interface Buckets {
@@ -100,7 +100,7 @@ function levelsOf(rows: RowIndices, radix: number): readonly RowIndices[] {
       }
     }
     levels.push({ starts: ends, positions });
-    left = { starts: next, positions: Int32Array.from({ length: next[count]! }, (_, k) => k) };
+    left = { starts: next, positions: countingUp(next[count]!) };
   } while (longestRow(left) > 1);
   return levels;
 }

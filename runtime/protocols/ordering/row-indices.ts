@@ -40,6 +40,13 @@ export function startsOf(count: number, lengthOf: (row: number) => number): Int3
   return starts;
 }
 
+/** The positions of a whole list. */
+export function countingUp(count: number): Int32Array {
+  const positions = new Int32Array(count);
+  for (let k = 0; k < count; k++) positions[k] = k;
+  return positions;
+}
+
 /** All rows of `groups` together, as groups of the length of the first. */
 export const asGroups = (rows: RowIndices): GroupIndices => ({ size: lengthOfRow(rows, 0), positions: rows.positions });
 

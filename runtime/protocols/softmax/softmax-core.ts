@@ -154,7 +154,7 @@ function buildLayout(
       rowOf[at] = row;
     }
   }
-  return { flat, rows: { starts, positions: Int32Array.from({ length: total }, (_, at) => at) }, rowOf, columns };
+  return { flat, rows: { starts, positions: countingUp(total) }, rowOf, columns };
 }
 
 /** Ring of masked scores within ±bound: differences of two fit with slack. */
