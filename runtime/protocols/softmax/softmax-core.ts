@@ -27,6 +27,7 @@ import {
   type Buckets,
   bucketMax,
   bucketsOf,
+  countingUp,
   maxBuckets,
   type RowIndices,
   rowCount,
