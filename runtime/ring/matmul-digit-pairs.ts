@@ -12,7 +12,7 @@ const PAIRS = 256;
 const FEWEST_ROWS = 24;
 /**
  * Dot products of digits that are faster than one product of residues of 32 bits, and of 64: up to 16 bits they take half
- * of the time, from 33 to 42 bits six tenths (docs/benchmarks.md). Ten take as long.
+ * of the time, from 33 to 42 bits six tenths (docs/adr/0039-products-by-digits.md). Ten take as long.
  */
 const MOST_PAIRS = { 1: 1, 2: 6 } as const;
 
