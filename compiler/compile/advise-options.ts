@@ -1,6 +1,13 @@
 import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { precisionsOf, precisionsWith, tooWideCode, weightBits } from "../../passes/4-quantize/index.ts";
+import {
+  precisionsOf,
+  precisionsWith,
+  qualities,
+  tooCoarseCode,
+  tooWideCode,
+  weightBits,
+} from "../../passes/4-quantize/index.ts";
 import { type ResolvedOptions, withPublication } from "../load/index.ts";
 
 /** Options that may make a refused model compile. */
@@ -55,6 +62,18 @@ const moreActivationBits: Routes = (_, options) => {
   return preset !== undefined || precision.activation >= bits
     ? []
     : [{ ...withBits(options, "activation", bits), undoes: true }];
+};
+
+/** Qualities with more bits than that of the options. */
+const finerQuality: Routes = (_, options) => {
+  const { quality, preset } = options.target;
+  const names = Object.keys(qualities) as (keyof typeof qualities)[];
+  if (preset !== undefined) return [];
+  return names.slice(names.indexOf(quality) + 1).map((finer) => {
+    const precisions = precisionsOf(finer);
+    const target = { ...options.target, quality: finer, precisions, precision: precisions[0]! };
+    return { option: `--quality ${finer}`, options: { ...options, target } };
+  });
 };
 
 const published: Routes = (_, options) =>
@@ -112,6 +131,7 @@ const scaledFeatures: Routes = (_, options) => {
 const routes: Readonly<Record<string, readonly Routes[]>> = {
   MRL0390: [publicScalers, scaledFeatures, published],
   MRL0504: [publicScalers, scaledFeatures, fewerWeightBits, withoutRanges, published],
+  [tooCoarseCode]: [publicScalers, moreActivationBits, finerQuality, published],
   MRL0520: [otherSetting],
   MRL0521: [moreActivationBits, fewerActivationBits, otherSetting, published],
   MRL0522: [fewerActivationBits, published],
@@ -119,7 +139,7 @@ const routes: Readonly<Record<string, readonly Routes[]>> = {
 };
 
 /** Codes whose own advice stands only where no option works. */
-const replaced: ReadonlySet<string> = new Set(["MRL0504"]);
+const replaced: ReadonlySet<string> = new Set(["MRL0504", tooCoarseCode]);
 
 /** Of each group the first option that works; none that needs another one besides which works alone. */
 function working(

@@ -6,14 +6,17 @@ import { cutsOf, type Pass, type SplitState } from "../pass.ts";
 import type { Calibration } from "./calibration-types.ts";
 import { createFineInputs } from "./fine-inputs.ts";
 import { defaultPrecision } from "./precision.ts";
+import { checkResolution } from "./resolution.ts";
 import { assignScales } from "./scales.ts";
 import { alignThresholds } from "./threshold-grid.ts";
 
 export { withCachedRanges } from "./calibration-types.ts";
+export { comparedValues } from "./compared-values.ts";
 export { type Departure, type DepartureWatch, watchDepartures } from "./departures.ts";
 export { checkFinite } from "./finite.ts";
 export { defaultPrecision, weightBits } from "./precision.ts";
 export { defaultQuality, precisionsOf, precisionsWith, type Quality, qualities } from "./quality.ts";
+export { tooCoarseCode } from "./resolution.ts";
 export { withRounding } from "./rounding-room.ts";
 
 export interface QuantizeOptions {
@@ -57,6 +60,7 @@ export function quantize(
   });
   throwIfAny(problems);
   throwIfAny(tooWide(module));
+  throwIfAny(checkResolution(state.module, module, calibration));
   return alignThresholds({ ...state, module }, precision.activation);
 }
 
