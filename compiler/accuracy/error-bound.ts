@@ -151,7 +151,9 @@ function exactParams(module: Module, weights: WeightStore, weightsAre: "own" | "
     // Of the private weights only whole numbers, as select features: others stand for weights of their kind.
     const unit = label === "public" ? 2 ** element.scale : 1;
     const data = label === "public" || weightsAre === "own" ? weights.get(name)?.data : undefined;
-    return data?.every((x) => Number.isInteger(x * unit)) === true;
+    // A build holds rounded numbers; the range of a public one is still what the model says.
+    const { lo = 0, hi = 0 } = (label === "public" && module.values[id]!.range) || {};
+    return [lo, hi].every((x) => Number.isInteger(x * unit)) && data?.every((x) => Number.isInteger(x * unit)) === true;
   };
 }
 
