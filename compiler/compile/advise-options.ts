@@ -131,7 +131,7 @@ const scaledFeatures: Routes = (_, options) => {
 const routes: Readonly<Record<string, readonly Routes[]>> = {
   MRL0390: [publicScalers, scaledFeatures, published],
   MRL0504: [publicScalers, scaledFeatures, fewerWeightBits, withoutRanges, published],
-  [tooCoarseCode]: [publicScalers, moreActivationBits, finerQuality, published],
+  [tooCoarseCode]: [publicScalers, scaledFeatures, moreActivationBits, finerQuality, published],
   MRL0520: [otherSetting],
   MRL0521: [moreActivationBits, fewerActivationBits, otherSetting, published],
   MRL0522: [fewerActivationBits, published],

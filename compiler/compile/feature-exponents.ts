@@ -3,7 +3,6 @@ import { removeDead } from "../../ir/edit.ts";
 import { interpret } from "../../ir/interpret.ts";
 import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { usersOf } from "../../ir/uses.ts";
-import { comparedValues } from "../../passes/4-quantize/index.ts";
 import type { LoadedModel, ResolvedOptions } from "../load/index.ts";
 import type { FeatureExponents } from "../onnx/normalize/index.ts";
 import type { Sample } from "./calibration-samples.ts";
@@ -27,9 +26,6 @@ export function featureExponents(
           ? "--scale-features needs calibration inputs, and none are given"
           : "--scale-features: expected features of the client that meet private matrices alone, found none",
       at: model,
-      because: [
-        "features that are only compared, as those of trees, need no scale: they have the bits of the smallest",
-      ],
       help: samples.length === 0 ? "add --calibrate <folder>" : "leave out --scale-features",
     });
   const front = removeDead({ ...module, outputs: scalable });
@@ -43,9 +39,8 @@ export function featureExponents(
   return new Map([...magnitudes].map(([id, most]) => [sources.get(id)!, Array.from(most, exponentAbove)]));
 }
 
-/** Values of the client whose every reader is a product with a private matrix, and that more than comparisons learn of. */
+/** Values of the client whose every reader is a product with a private matrix. */
 function scalableValues(module: Module): readonly ValueId[] {
-  const { decides } = comparedValues(module);
   const users = usersOf(opsOf(module));
   const matrices = new Set(
     Object.keys(module.params).filter((id) => {
@@ -61,7 +56,6 @@ function scalableValues(module: Module): readonly ValueId[] {
     const readers = users.get(id) ?? [];
     return (
       readers.length > 0 &&
-      !decides(id) &&
       readers.every(({ name, operands: [x, w] }) => name === "matmul" && x === id && matrices.has(w!))
     );
   });

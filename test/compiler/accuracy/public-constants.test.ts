@@ -30,7 +30,7 @@ test("the rounding of a public number that a build holds rounded is part of its 
     ...{ model, calibrate, base: model, private: ["*"], public: ["high", "low"], reveal: { y: "client" } },
     output: join(at, "build"),
   });
-  const [{ secureError, declared }] = verified as [{ secureError: number; declared: number }];
+  const { secureError, declared } = verified![0]!;
   expect(secureError).toBeGreaterThan(2 ** -13);
   expect(declared).toBeGreaterThan(secureError);
 });

@@ -98,6 +98,32 @@ test.each([
   expect(manifest.cuts[0]!.range!.every((end) => Math.abs(end) < 8)).toBe(true);
 });
 
+test("tests of trees on such features are scaled with them", async () => {
+  const features = [0, 1, 2, 3, 0, 2];
+  const selected = Array.from({ length: 24 }, (_, k) => Number(features[k % 6] === Math.floor(k / 6)));
+  const files = optionsOf("tests", {
+    inputs: { x },
+    weights: {
+      selected: { shape: [4, 6], values: selected },
+      t: { shape: [6], values: features.map((feature, k) => sizes[feature]! * (0.8 + 0.07 * k)) },
+      zero: { shape: [], values: [0] },
+      leaves: { shape: [6, 2] },
+    },
+    nodes: [
+      ["MatMul", ["x", "selected"], "h"],
+      ["Sub", ["h", "t"], "beyond"],
+      ["Greater", ["beyond", "zero"], "c"],
+      ["Cast", ["c"], "n", { to: 1 }],
+      ["MatMul", ["n", "leaves"], "y"],
+    ],
+  });
+  const options = { ...files, public: ["zero"] };
+  expect(await refusalOf(options)).toMatch(/^MRL0510 this was tried, and compiles: --scale-features$/);
+  const { verified, manifest } = await compile({ ...options, scaleFeatures: true });
+  expect(verified).toMatchObject([{ output: "y", relativeError: expect.closeTo(0, 3) }]);
+  expect(manifest.decisions!.every(({ distance }) => distance < 2 ** -7)).toBe(true);
+});
+
 test("with a base, its weights are multiplied as the private ones are", async () => {
   const options = optionsOf("based", { inputs: { x }, weights: { w: raw(2) }, nodes: [["MatMul", ["x", "w"], "y"]] });
   const { verified } = await compile({ ...options, base: options.model, scaleFeatures: true });
