@@ -4,7 +4,7 @@ import { opDef } from "../../ir/registry.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import { type Interval, isFixed, sizeOf, type TensorType } from "../../ir/type.ts";
 import { usersOf } from "../../ir/uses.ts";
-import { type Observation, observe, type RunObservation } from "../../passes/4-quantize/index.ts";
+import { integralValues, type Observation, observe, type RunObservation } from "../../passes/4-quantize/index.ts";
 import { specOf } from "../../passes/5-select/index.ts";
 import { type Fixed, type Spec, ulpsOf } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
@@ -81,7 +81,8 @@ export function measureErrors(
     },
   });
   const seen = magnitudes === "run" ? observe({ module, weights }, [inputs]) : undefined;
-  const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op, seen)]));
+  const isIntegral = integralValues(module, weights, new Set());
+  const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op, seen, isIntegral)]));
   const next = createNoise();
   const roomy = withRoom(module);
   const bounds = new Map<ValueId, number>();
@@ -166,9 +167,18 @@ function boundsOfIntegers({ values }: Module, id: ValueId): Interval {
 /** A truncation that equals the interpreter's still drops a part of a unit of the real number. */
 const truncationUlps = 1;
 
-function opUlps(module: Module, op: Op, seen: RunObservation | undefined): number {
+/** Truncations without an error on multiples of what they drop: fractional bits of an integer. */
+const exactOnMultiples: ReadonlySet<string> = new Set(["local.truncate", "faithful.truncate"]);
+
+function opUlps(
+  module: Module,
+  op: Op,
+  seen: RunObservation | undefined,
+  isIntegral: (id: ValueId) => boolean,
+): number {
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
   if (!protocol || op.name === "share") return 0;
+  if (op.name === "truncate" && exactOnMultiples.has(protocol.name) && isIntegral(op.operands[0]!)) return 0;
   const spec = specOf(module, op);
   const ulps = ulpsOf(protocol, spec, seen && seenSpec(spec, op, seen));
   return op.name === "truncate" ? Math.max(ulps, truncationUlps) : ulps;

@@ -13,6 +13,7 @@ import { alignThresholds } from "./threshold-grid.ts";
 export { withCachedRanges } from "./calibration-types.ts";
 export { type Departure, type DepartureWatch, watchDepartures } from "./departures.ts";
 export { checkFinite } from "./finite.ts";
+export { integralValues } from "./integral.ts";
 export { defaultPrecision, weightBits } from "./precision.ts";
 export { defaultQuality, precisionsOf, precisionsWith, type Quality, qualities } from "./quality.ts";
 export { tooCoarseCode } from "./resolution.ts";
