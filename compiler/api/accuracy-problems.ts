@@ -1,12 +1,14 @@
 import type { Diagnostic } from "../../ir/diagnostic.ts";
 import type { Manifest } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
-import { isDecidedByErrors, nearnessOf, type VerifiedOutput } from "../run/index.ts";
+import { declaresNothing, isDecidedByErrors, nearnessOf, type VerifiedOutput } from "../run/index.ts";
 import type { UnevenFeature } from "./uneven-features.ts";
 
 /** What may bring the answers nearer, and what they were compared on. */
 interface Remedies {
   readonly inputs: string;
+  /** What to do where nothing that was tried helps. */
+  readonly last: string;
   /** More fractional bits, if they were tried and give answers of use. */
   readonly finer: () => readonly string[];
   readonly features: readonly UnevenFeature[];
@@ -60,7 +62,7 @@ function otherIntegers(
 function farFromFloat(
   verified: VerifiedOutput,
   { name }: Manifest,
-  { finer, features, other, inputs }: Remedies,
+  { finer, features, other, inputs, last }: Remedies,
 ): readonly Diagnostic[] {
   if (nearnessOf(verified) !== "useless") return [];
   const { output, secureError, largest } = verified;
@@ -70,7 +72,7 @@ function farFromFloat(
       message: `output "${output}": expected an error of at most 1/32 of the largest value on ${inputs}, found ${secureError.toPrecision(2)} of ${largest.toPrecision(3)}`,
       at: name,
       because: ["large features or weights whose products cancel leave few bits to the output", ...reachesOf(features)],
-      help: [...helpfulOf(features.length > 0 ? [other, finer] : [finer, other]), accepting].join("; "),
+      help: [...helpfulOf(features.length > 0 ? [other, finer] : [finer, other], last), accepting].join("; "),
     },
   ];
 }
@@ -79,7 +81,7 @@ function farFromFloat(
 function decidedByErrors(
   verified: VerifiedOutput,
   { name }: Manifest,
-  { finer, features, other }: Remedies,
+  { finer, features, other, last }: Remedies,
 ): readonly Diagnostic[] {
   const { output, undecided, declared, largest } = verified;
   // What the client computes of a revealed value is judged by that value, and has no declared error.
@@ -91,7 +93,7 @@ function decidedByErrors(
       message: `output "${output}": expected at most half of the elements to depend on a decision within its distance, found ${count} of ${of}, of which ${otherwise} differ from float64, by up to ${farthest.toPrecision(2)} of ${largest.toPrecision(3)}`,
       at: name,
       because: ["features are as near to thresholds as their errors", ...reachesOf(features)],
-      help: [...helpfulOf([finer, other]), accepting].join("; "),
+      help: [...helpfulOf([finer, other], last), accepting].join("; "),
     },
   ];
 }
@@ -104,13 +106,13 @@ const reachesOf = (features: readonly UnevenFeature[]): readonly string[] =>
         `feature ${feature} of ${input} reaches ${most.toPrecision(2)}, another ${least.toPrecision(2)}`,
     );
 
-/** What the first of these says that was tried and works; where none does, the model has to change. */
-const helpfulOf = (tried: readonly (() => readonly string[])[]): readonly string[] => {
+/** What the first of these says that was tried and works. */
+const helpfulOf = (tried: readonly (() => readonly string[])[], last: string): readonly string[] => {
   for (const options of tried) {
     const found = options();
     if (found.length > 0) return found;
   }
-  return ["scale the features of the model to magnitudes near 1, and train it on those"];
+  return [last];
 };
 
 /** How many features one message names. */
@@ -150,27 +152,43 @@ export const remediesOf = (
   { finerIsUseful, otherOptions }: Tried,
   byHand = false,
   features: readonly UnevenFeature[] = [],
-  inputs = "the calibration inputs",
+  [inputs, last]: readonly [inputs: string, last: string] = [
+    "the calibration inputs",
+    "scale the features of the model to magnitudes near 1, and train it on those",
+  ],
 ): Remedies => ({
-  inputs,
+  ...{ inputs, last },
   features,
   finer: lazily(() => (finerIsUseful() ? [moreBits(byHand)] : [])),
   other: lazily(() => otherOptions().map((option) => `compile with ${option}`)),
 });
 
+const withInputs = "compile with --calibrate <folder> of inputs, which tell how large each feature is";
+
 /**
  * The same of a program without calibration inputs, which is compared with float64 on inputs that are drawn within their
- * bounds. Such inputs say nothing of a bound that is declared for others.
+ * bounds. Such inputs say nothing of a bound that is declared for others. An output that could not be compared is refused
+ * where the declared error says nothing of it.
  */
 export function problemsOfDrawn(
   compilation: Tried & Pick<Compilation, "manifest" | "drawnOutputs">,
   byHand?: boolean,
 ): readonly Diagnostic[] {
+  const { manifest } = compilation;
   const outputs = compilation.drawnOutputs().map(({ output, error, largest, count, of, otherwise, farthest }) => ({
     ...{ output, largest, secureError: error, plainError: error, declared: Infinity },
     ...(largest > 0 && { relativeError: error / largest }),
     ...(count > 0 && { undecided: { count, of, otherwise, farthest } }),
   }));
-  const remedies = remediesOf(compilation, byHand, [], "inputs that were drawn within their bounds");
-  return problemsOf(outputs, compilation.manifest, remedies);
+  const compared = new Set(outputs.map(({ output }) => output));
+  const remedies = remediesOf(compilation, byHand, [], ["inputs that were drawn within their bounds", withInputs]);
+  const unknown = (manifest.errors ?? [])
+    .filter(({ tensor, declared, largest }) => !compared.has(tensor) && declaresNothing(declared, largest))
+    .map(({ tensor, declared, largest }) => ({
+      code: "MRL0508",
+      message: `output "${tensor}": expected a declared error below the largest value, found ${declared.toPrecision(2)} of ${largest.toPrecision(2)}, and no inputs to compare it on`,
+      at: manifest.name,
+      help: [withInputs, accepting].join("; "),
+    }));
+  return [...problemsOf(outputs, manifest, remedies), ...unknown];
 }

@@ -102,18 +102,21 @@ const otherSetting: Routes = (_, options) => {
     : [];
 };
 
-/** A scaler's numbers are statistics of features: with them the client scales its own, in the clear. */
+/**
+ * A scaler's numbers are statistics of features: with them the client scales its own, in the clear. What follows it may
+ * still need bounds of its own.
+ */
 const publicScalers: Routes = (_, options, scalers) => {
   const names = scalers();
   const { weights } = options;
-  return names.length === 0
-    ? []
-    : [
-        {
-          option: `${names.map((name) => `--public '${name}'`).join(" ")} (the numbers of a scaler: they become public, and the client scales its features itself)`,
-          options: { ...options, weights: { ...weights, public: [...(weights.public ?? []), ...names] } },
-        },
-      ];
+  if (names.length === 0) return [];
+  const scaled = { ...options, weights: { ...weights, public: [...(weights.public ?? []), ...names] } };
+  const named = names.map((name) => `--public '${name}'`).join(" ");
+  const note = "(the numbers of a scaler: they become public, and the client scales its features itself)";
+  return [
+    { option: `${named} ${note}`, options: scaled },
+    ...published([], scaled, () => []).map((route) => ({ ...route, option: `${named} ${route.option} ${note}` })),
+  ];
 };
 
 /** Columns of very different sizes have no common scale, and neither have the weights that they meet. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -127,6 +127,22 @@ test("tests of trees on such features are scaled with them", async () => {
 test("with a base, its weights are multiplied as the private ones are", async () => {
   const options = optionsOf("based", { inputs: { x }, weights: { w: raw(2) }, nodes: [["MatMul", ["x", "w"], "y"]] });
   const { verified } = await compile({ ...options, base: options.model, scaleFeatures: true });
+  expect(verified![0]!.relativeError).toBeLessThan(2 ** -9);
+});
+
+test("without samples, bounds of such features are refused as the samples would be, and asked for (MRL0508)", async () => {
+  const large = { shape: [1, 4], draw: (seed: number) => numbers(4, seed, 5e5) };
+  const weights = { w: { shape: [4, 1], values: numbers(4, 5, 1e-6) } };
+  const { calibrate, ...options } = optionsOf("bounded", {
+    inputs: { x: large },
+    weights,
+    nodes: [["MatMul", ["x", "w"], "y"]],
+  });
+  const ranges = join(options.output, "..", "ranges.json");
+  writeFileSync(ranges, JSON.stringify({ schema: 1, values: [{ name: "x", lo: -1e6, hi: 1e6 }] }));
+  expect(await refusalOf({ ...options, ranges })).toMatch(/^MRL0508 compile with --calibrate <folder>/);
+  expect(await refusalOf({ ...options, calibrate })).toMatch(/compile with --scale-features;/);
+  const { verified } = await compile({ ...options, calibrate, scaleFeatures: true });
   expect(verified![0]!.relativeError).toBeLessThan(2 ** -9);
 });
 
