@@ -1,4 +1,5 @@
-import type { Diagnostic } from "../../ir/diagnostic.ts";
+import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
+import { leftRingCode } from "../../ir/interpret.ts";
 import type { Manifest } from "../build/index.ts";
 import type { Compilation } from "../compile/index.ts";
 import { declaresNothing, isDecidedByErrors, nearnessOf, type VerifiedOutput } from "../run/index.ts";
@@ -162,6 +163,14 @@ export const remediesOf = (
   finer: lazily(() => (finerIsUseful() ? [moreBits(byHand)] : [])),
   other: lazily(() => otherOptions().map((option) => `compile with ${option}`)),
 });
+
+/** The refusal of a value that leaves its ring on calibration inputs, with the options that were tried and keep it there. */
+export function advisingFit(error: unknown, { fittingOptions }: Pick<Compilation, "fittingOptions">): unknown {
+  if (!(error instanceof DiagnosticError) || error.diagnostics[0]?.code !== leftRingCode) return error;
+  const options = fittingOptions().map((option) => `compile with ${option}`);
+  if (options.length === 0) return error;
+  return new DiagnosticError(error.diagnostics.map((each) => ({ ...each, help: options.join(", or ") })));
+}
 
 const withInputs = "compile with --calibrate <folder> of inputs, which tell how large each feature is";
 

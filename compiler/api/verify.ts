@@ -8,7 +8,7 @@ import type { Compilation } from "../compile/index.ts";
 import { costReport } from "../report/cost/index.ts";
 
 import { compareWithOnnx, nearPart, type OnnxComparison, type VerifiedOutput, verifyBuild } from "../run/index.ts";
-import { problemsOf, problemsOfDrawn, remediesOf } from "./accuracy-problems.ts";
+import { advisingFit, problemsOf, problemsOfDrawn, remediesOf } from "./accuracy-problems.ts";
 import { unevenFeatures } from "./uneven-features.ts";
 
 /** Calibration samples that a build is verified on. */
@@ -53,7 +53,9 @@ export async function verifyCompilation(
   const onnxRuntime = await compareWithOnnx(fileRuns(runs));
   const verified = await verifyBuild(folder, manifest, runs, ({ module, weights }, shared) =>
     outputBounds(module, weights, shared),
-  );
+  ).catch((error: unknown) => {
+    throw advisingFit(error, compilation);
+  });
   const ofArithmetic = manifest.numerics === "marill" ? verified : [];
   throwIfAny([
     ...otherThanOnnx(verified, onnxRuntime, manifest),
@@ -62,7 +64,10 @@ export async function verifyCompilation(
   return { verified, onnxRuntime };
 }
 
-type Verifiable = Pick<Compilation, "manifest" | "referenceRuns" | "fileRuns" | "finerIsUseful" | "otherOptions">;
+type Verifiable = Pick<
+  Compilation,
+  "manifest" | "referenceRuns" | "fileRuns" | "finerIsUseful" | "otherOptions" | "fittingOptions"
+>;
 
 /** Outputs whose meaning in our import is another: by more than rounding, and than a build of good quality is off. */
 function otherThanOnnx(

@@ -132,7 +132,6 @@ const scaledFeatures: Routes = (_, options) => {
 
 /** Routes by code, in groups: of each group the first that works is told. */
 const routes: Readonly<Record<string, readonly Routes[]>> = {
-  MRL0390: [publicScalers, scaledFeatures, published],
   MRL0504: [publicScalers, scaledFeatures, fewerWeightBits, withoutRanges, published],
   [tooCoarseCode]: [publicScalers, scaledFeatures, moreActivationBits, finerQuality, published],
   MRL0520: [otherSetting],
@@ -160,6 +159,10 @@ function working(
 /** Options with which features of any size compile, or bits by hand are undone, and answers are of use. */
 export const optionsThatHelp = (tries: Tries): readonly string[] =>
   working([publicScalers, scaledFeatures, moreActivationBits], [], tries).map(({ option }) => option);
+
+/** Options with which values that left their rings on calibration inputs stay in them, and answers are of use. */
+export const optionsThatFit = (tries: Tries): readonly string[] =>
+  working([publicScalers, scaledFeatures, fewerActivationBits, published], [], tries).map(({ option }) => option);
 
 /** Runs the work. Where it refuses what other options may allow, those are tried, and the advice names the ones that work. */
 export function advisingOptions<T>(tries: Tries, work: () => T): T {

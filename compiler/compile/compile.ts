@@ -16,7 +16,7 @@ import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
 import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } from "../load/index.ts";
 import { adapterWeights } from "./adapter-choices.ts";
-import { advisingOptions, optionsThatHelp, type Tries } from "./advise-options.ts";
+import { advisingOptions, optionsThatFit, optionsThatHelp, type Tries } from "./advise-options.ts";
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { choosePrecision } from "./choose-precision.ts";
@@ -47,6 +47,8 @@ export interface Compilation {
   readonly finerIsUseful: () => boolean;
   /** Options that bring features to one size or undo bits by hand, where those compile and have answers of use. */
   readonly otherOptions: () => readonly string[];
+  /** The same for options with which values that left their rings stay in them. */
+  readonly fittingOptions: () => readonly string[];
   /**
    * Where inputs are drawn within their bounds, because there are no samples: the program on them beside float64, by
    * output. Empty where it leaves its ranges on such inputs, as bounds of inner values in a file may ask.
@@ -88,6 +90,7 @@ export function compileModel(options: ResolvedOptions, how: CompileMode = {}): C
       ...compilation,
       finerIsUseful: () => !isPrecise(options) && works(withPrecision(options)),
       otherOptions: () => optionsThatHelp(tries),
+      fittingOptions: () => optionsThatFit(tries),
     };
   });
 }
@@ -118,7 +121,7 @@ const withPrecision = (options: ResolvedOptions): ResolvedOptions => ({
 });
 
 interface Compiled {
-  readonly compilation: Omit<Compilation, "finerIsUseful" | "otherOptions">;
+  readonly compilation: Omit<Compilation, "finerIsUseful" | "otherOptions" | "fittingOptions">;
   /** The program on the first calibration inputs, with the private weights. */
   readonly tries: () => TriedProgram;
 }
@@ -191,7 +194,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   });
   auditFiles(files);
   const decode = decoding.program ?? decoding.reason;
-  const compilation: Omit<Compilation, "finerIsUseful" | "otherOptions"> = {
+  const compilation: Omit<Compilation, "finerIsUseful" | "otherOptions" | "fittingOptions"> = {
     manifest,
     module: state.module,
     plan,
