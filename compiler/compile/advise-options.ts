@@ -81,6 +81,18 @@ const published: Routes = (_, options) =>
     ? []
     : [{ option: "--publish-ranges", options: withPublication(options) }];
 
+/** The same with fewer bits, where values of published ranges are too large for the usual ones. */
+const publishedWithRoom: Routes = (diagnostics, options, scalers) => {
+  const alone = published(diagnostics, options, scalers);
+  const fewer = alone.flatMap((route) =>
+    fewerActivationBits(diagnostics, route.options, scalers).map((coarser) => ({
+      ...coarser,
+      option: `${route.option} ${coarser.option}`,
+    })),
+  );
+  return [...alone, ...fewer];
+};
+
 /** A row of the file may be what bounds a weight too tightly. */
 const withoutRanges: Routes = (_, options) => {
   const { ranges, ...calibration } = options.calibration;
@@ -132,7 +144,7 @@ const scaledFeatures: Routes = (_, options) => {
 
 /** Routes by code, in groups: of each group the first that works is told. */
 const routes: Readonly<Record<string, readonly Routes[]>> = {
-  MRL0504: [publicScalers, scaledFeatures, fewerWeightBits, withoutRanges, published],
+  MRL0504: [publicScalers, scaledFeatures, fewerWeightBits, withoutRanges, publishedWithRoom],
   [tooCoarseCode]: [publicScalers, scaledFeatures, moreActivationBits, finerQuality, published],
   MRL0520: [otherSetting],
   MRL0521: [moreActivationBits, fewerActivationBits, otherSetting, published],

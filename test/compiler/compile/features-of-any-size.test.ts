@@ -55,6 +55,17 @@ test.each([
     ["mean", "std"],
   ],
   [
+    "(x − mean) / std before distances to private rows",
+    scaler({ ...moments, a: row([0.5, 1, -1, 0.25]), b: row([1, -0.5, 0.75, -1]) }, [
+      ["Sub", ["x", "mean"], "c"],
+      ["Div", ["c", "std"], "z"],
+      ["Sub", ["z", "a"], "to_a"],
+      ["Sub", ["z", "b"], "to_b"],
+      ["Mul", ["to_a", "to_b"], "s"],
+    ]),
+    ["mean", "std"],
+  ],
+  [
     "x·scale + shift",
     scaler({ scale: row(over(sizes).map((size) => 1 / size)), shift: row([-3, -3, -3, -3]) }, [
       ["Mul", ["x", "scale"], "c"],

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { compile } from "../../../compiler/api/compile.ts";
-import type { DiagnosticError } from "../../../ir/diagnostic.ts";
+import { DiagnosticError } from "../../../ir/diagnostic.ts";
 import { numbers } from "../../end-to-end/tiny-model.ts";
 import { writeFiles } from "../nets/written.ts";
 
@@ -26,12 +26,11 @@ test("values that leave their rings on samples are refused with an option that k
       ["Sqrt", ["r"], "y"],
     ],
   });
-  const options = {
-    ...{ model, calibrate, private: ["*"], reveal: { y: "client" }, publishRanges: true },
-    output: join(at, "build"),
-  } as const;
+  const files = { model, calibrate, output: join(at, "build") };
+  const options = { ...files, private: ["*"], reveal: { y: "client" }, publishRanges: true } as const;
   const error: unknown = await compile(options).catch((caught: unknown) => caught);
-  const [{ code, help = "" }] = (error as DiagnosticError).diagnostics as [{ code: string; help?: string }];
+  if (!(error instanceof DiagnosticError)) throw new Error("expected a refusal");
+  const { code, help = "" } = error.diagnostics[0]!;
   expect(code).toBe("MRL0390");
   const bits = Number(/^compile with --precision activation=(\d+)$/.exec(help)?.[1]);
   const { verified } = await compile({ ...options, precision: { activation: bits } });
