@@ -40,7 +40,7 @@ export interface Verification {
  * its declared error is refused, that of its own weights and that of the manifest, and so is one too far from float64 to
  * be of use. An element that depends on a decision within its distance may be right by either outcome. A preset has the
  * errors of the system that it follows.
- * @throws DiagnosticError MRL0508 for outputs beyond their declared errors, or far from float64; MRL0509 where float64
+ * @throws DiagnosticError what `problemsOf` finds in the answers; MRL0509 where float64
  *   itself is not what ONNX Runtime answers
  */
 export async function verifyCompilation(
