@@ -66,6 +66,9 @@ const widerRange =
   "calibrate on inputs of larger magnitude (--calibrate): the range of this value, or its ring, is too small";
 const widerWeight = "bound the weights by their own powers of two: run `marillc compile` with --publish-ranges";
 
+/** The code of a value that its ring does not hold. */
+export const leftRingCode = "MRL0390";
+
 /** `counted`: readers take the residue as unsigned, as they do ranks and indices, so it may use the sign bit. */
 function checkRing(
   raw: Tensor,
@@ -93,7 +96,7 @@ function checkRing(
   const unit = 2 ** -element.scale;
   const found = Number.isNaN(first) ? "an integer beyond 2^53" : `${first * unit}`;
   return fail({
-    code: "MRL0390",
+    code: leftRingCode,
     message: `${what}: value leaves its ring: fx${element.width}.${element.scale} holds ${least * unit} to ${(limit - 1) * unit}, found ${found}`,
     at,
     because: [`${count} of ${raw.data.length} elements`],

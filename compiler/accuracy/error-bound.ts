@@ -5,7 +5,7 @@ import { opDef } from "../../ir/registry.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import { type Interval, isFixed, sizeOf, type TensorType } from "../../ir/type.ts";
 import { usersOf } from "../../ir/uses.ts";
-import { type Observation, observe, type RunObservation } from "../../passes/4-quantize/index.ts";
+import { integralValues, type Observation, observe, type RunObservation } from "../../passes/4-quantize/index.ts";
 import { specOf } from "../../passes/5-select/index.ts";
 import { type Fixed, type Spec, ulpsOf } from "../../runtime/protocols/kit/index.ts";
 import { protocols } from "../../runtime/protocols/registry.ts";
@@ -82,7 +82,8 @@ export function measureErrors(
     },
   });
   const seen = magnitudes === "run" ? observe({ module, weights }, [inputs]) : undefined;
-  const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op, seen)]));
+  const isIntegral = integralValues(module, weights, new Set());
+  const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op, seen, isIntegral)]));
   const next = createNoise();
   const bounds = new Map<ValueId, number>();
   const disturb = (id: ValueId, raw: Tensor, op: Op | undefined, together: boolean): Tensor => {
@@ -159,7 +160,9 @@ function exactParams(module: Module, weights: WeightStore, weightsAre: "own" | "
     // Of the private weights only whole numbers, as select features: others stand for weights of their kind.
     const unit = label === "public" ? 2 ** element.scale : 1;
     const data = label === "public" || weightsAre === "own" ? weights.get(name)?.data : undefined;
-    return data?.every((x) => Number.isInteger(x * unit)) === true;
+    // A build holds rounded numbers; the range of a public one is still what the model says.
+    const { lo = 0, hi = 0 } = (label === "public" && module.values[id]!.range) || {};
+    return [lo, hi].every((x) => Number.isInteger(x * unit)) && data?.every((x) => Number.isInteger(x * unit)) === true;
   });
 }
 
@@ -172,9 +175,18 @@ function boundsOfIntegers({ values }: Module, id: ValueId): Interval {
 /** A truncation that equals the interpreter's still drops a part of a unit of the real number. */
 const truncationUlps = 1;
 
-function opUlps(module: Module, op: Op, seen: RunObservation | undefined): number {
+/** Truncations without an error on multiples of what they drop: fractional bits of an integer. */
+const exactOnMultiples: ReadonlySet<string> = new Set(["local.truncate", "faithful.truncate"]);
+
+function opUlps(
+  module: Module,
+  op: Op,
+  seen: RunObservation | undefined,
+  isIntegral: (id: ValueId) => boolean,
+): number {
   const protocol = op.protocol === undefined ? undefined : protocols.get(op.protocol);
   if (!protocol || op.name === "share") return 0;
+  if (op.name === "truncate" && exactOnMultiples.has(protocol.name) && isIntegral(op.operands[0]!)) return 0;
   const spec = specOf(module, op);
   const ulps = ulpsOf(protocol, spec, seen && seenSpec(spec, op, seen));
   return op.name === "truncate" ? Math.max(ulps, truncationUlps) : ulps;

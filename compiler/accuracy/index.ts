@@ -9,4 +9,13 @@ export {
 export { createNoise, errorBound, errorBounds } from "./error-bound.ts";
 export { undecidedInSingle } from "./single-precision.ts";
 export { type OutputBounds, outputBounds } from "./undecided.ts";
-export { areDecidedByErrors, isUseful, type TriedProgram, tinyOutput, usefulPart, wouldVerify } from "./useful.ts";
+export {
+  areDecidedByErrors,
+  isUseful,
+  type JudgedOutput,
+  judgedOutputs,
+  type TriedProgram,
+  tinyOutput,
+  usefulPart,
+  wouldVerify,
+} from "./useful.ts";

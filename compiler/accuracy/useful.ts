@@ -23,8 +23,10 @@ export const areDecidedByErrors = ({ count, of, farthest }: DecidedElements, lar
   2 * count > of && farthest > usefulPart * largest && largest >= tinyOutput;
 
 /** One output over all runs. */
-interface Judged extends DecidedElements {
+export interface JudgedOutput extends DecidedElements {
   readonly largest: number;
+  /** Of the elements that depend on a decision, those that are farther from float64 than is declared. */
+  readonly otherwise: number;
   /** The largest error that no decision explains, and whether one exceeds what is declared. */
   readonly error: number;
   readonly isBeyond: boolean;
@@ -58,7 +60,23 @@ function isNear(
   { module, weights, inputs, exact, declares }: TriedProgram,
   boundsOf: BoundsOfRun | undefined,
 ): boolean {
-  const found = new Map<ValueId, Judged>();
+  const found = judgeOutputs({ module, weights, inputs, exact, declares }, boundsOf);
+  return [...found.entries()].every(([id, output]) => {
+    const isReal = typeOf(module, id).element.kind === "f32";
+    const isFar = isReal && output.error > usefulPart * Math.max(output.largest, tinyOutput);
+    return !isFar && !output.isBeyond && !areDecidedByErrors(output, output.largest);
+  });
+}
+
+/** The outputs beside the model in float64, with the bounds of each run. */
+export const judgedOutputs = (tried: TriedProgram): ReadonlyMap<ValueId, JudgedOutput> =>
+  judgeOutputs(tried, (run) => outputBounds(tried.module, tried.weights, run));
+
+function judgeOutputs(
+  { module, weights, inputs, exact, declares }: TriedProgram,
+  boundsOf: BoundsOfRun | undefined,
+): ReadonlyMap<ValueId, JudgedOutput> {
+  const found = new Map<ValueId, JudgedOutput>();
   for (const [at, run] of inputs.entries()) {
     const bounds = boundsOf?.(run);
     for (const [id, answer] of interpret(module, weights, run)) {
@@ -72,11 +90,7 @@ function isNear(
       found.set(id, worse(found.get(id), judge(answer, wanted, { bound, undecided })));
     }
   }
-  return [...found.entries()].every(([id, output]) => {
-    const isReal = typeOf(module, id).element.kind === "f32";
-    const isFar = isReal && output.error > usefulPart * Math.max(output.largest, tinyOutput);
-    return !isFar && !output.isBeyond && !areDecidedByErrors(output, output.largest);
-  });
+  return found;
 }
 
 /** `bound`: on errors that no decision explains. */
@@ -84,8 +98,8 @@ function judge(
   answer: Tensor,
   wanted: Tensor,
   { bound, undecided }: { readonly bound: number; readonly undecided: Float64Array | undefined },
-): Judged {
-  const judged = { largest: 0, error: 0, isBeyond: false, count: 0, of: answer.data.length, farthest: 0 };
+): JudgedOutput {
+  const judged = { largest: 0, error: 0, isBeyond: false, count: 0, of: answer.data.length, otherwise: 0, farthest: 0 };
   for (const [k, x] of answer.data.entries()) {
     const either = undecided?.[k] ?? 0;
     const distance = Math.abs(x - wanted.data[k]!);
@@ -95,12 +109,14 @@ function judge(
     judged.isBeyond ||= unexplained > bound;
     if (either <= bound) continue;
     judged.count++;
-    if (distance > bound) judged.farthest = Math.max(judged.farthest, distance);
+    if (distance <= bound) continue;
+    judged.otherwise++;
+    judged.farthest = Math.max(judged.farthest, distance);
   }
   return judged;
 }
 
-const worse = (known: Judged | undefined, next: Judged): Judged =>
+const worse = (known: JudgedOutput | undefined, next: JudgedOutput): JudgedOutput =>
   known
     ? {
         largest: Math.max(known.largest, next.largest),
@@ -108,6 +124,7 @@ const worse = (known: Judged | undefined, next: Judged): Judged =>
         isBeyond: known.isBeyond || next.isBeyond,
         count: known.count + next.count,
         of: known.of + next.of,
+        otherwise: known.otherwise + next.otherwise,
         farthest: Math.max(known.farthest, next.farthest),
       }
     : next;

@@ -1,6 +1,13 @@
 import { type Diagnostic, DiagnosticError } from "../../ir/diagnostic.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { precisionsOf, precisionsWith, tooWideCode, weightBits } from "../../passes/4-quantize/index.ts";
+import {
+  precisionsOf,
+  precisionsWith,
+  qualities,
+  tooCoarseCode,
+  tooWideCode,
+  weightBits,
+} from "../../passes/4-quantize/index.ts";
 import { type ResolvedOptions, withPublication } from "../load/index.ts";
 
 /** Options that may make a refused model compile. */
@@ -57,10 +64,34 @@ const moreActivationBits: Routes = (_, options) => {
     : [{ ...withBits(options, "activation", bits), undoes: true }];
 };
 
+/** Qualities with more bits than that of the options. */
+const finerQuality: Routes = (_, options) => {
+  const { quality, preset } = options.target;
+  const names = Object.keys(qualities) as (keyof typeof qualities)[];
+  if (preset !== undefined) return [];
+  return names.slice(names.indexOf(quality) + 1).map((finer) => {
+    const precisions = precisionsOf(finer);
+    const target = { ...options.target, quality: finer, precisions, precision: precisions[0]! };
+    return { option: `--quality ${finer}`, options: { ...options, target } };
+  });
+};
+
 const published: Routes = (_, options) =>
   options.calibration.publish === true || options.target.preset !== undefined
     ? []
     : [{ option: "--publish-ranges", options: withPublication(options) }];
+
+/** The same with fewer bits, where values of published ranges are too large for the usual ones. */
+const publishedWithRoom: Routes = (diagnostics, options, scalers) => {
+  const alone = published(diagnostics, options, scalers);
+  const fewer = alone.flatMap((route) =>
+    fewerActivationBits(diagnostics, route.options, scalers).map((coarser) => ({
+      ...coarser,
+      option: `${route.option} ${coarser.option}`,
+    })),
+  );
+  return [...alone, ...fewer];
+};
 
 /** A row of the file may be what bounds a weight too tightly. */
 const withoutRanges: Routes = (_, options) => {
@@ -83,18 +114,21 @@ const otherSetting: Routes = (_, options) => {
     : [];
 };
 
-/** A scaler's numbers are statistics of features: with them the client scales its own, in the clear. */
+/**
+ * A scaler's numbers are statistics of features: with them the client scales its own, in the clear. What follows it may
+ * still need bounds of its own.
+ */
 const publicScalers: Routes = (_, options, scalers) => {
   const names = scalers();
   const { weights } = options;
-  return names.length === 0
-    ? []
-    : [
-        {
-          option: `${names.map((name) => `--public '${name}'`).join(" ")} (the numbers of a scaler: they become public, and the client scales its features itself)`,
-          options: { ...options, weights: { ...weights, public: [...(weights.public ?? []), ...names] } },
-        },
-      ];
+  if (names.length === 0) return [];
+  const scaled = { ...options, weights: { ...weights, public: [...(weights.public ?? []), ...names] } };
+  const named = names.map((name) => `--public '${name}'`).join(" ");
+  const note = "(the numbers of a scaler: they become public, and the client scales its features itself)";
+  return [
+    { option: `${named} ${note}`, options: scaled },
+    ...published([], scaled, () => []).map((route) => ({ ...route, option: `${named} ${route.option} ${note}` })),
+  ];
 };
 
 /** Columns of very different sizes have no common scale, and neither have the weights that they meet. */
@@ -110,8 +144,8 @@ const scaledFeatures: Routes = (_, options) => {
 
 /** Routes by code, in groups: of each group the first that works is told. */
 const routes: Readonly<Record<string, readonly Routes[]>> = {
-  MRL0390: [publicScalers, scaledFeatures, published],
-  MRL0504: [publicScalers, scaledFeatures, fewerWeightBits, withoutRanges, published],
+  MRL0504: [publicScalers, scaledFeatures, fewerWeightBits, withoutRanges, publishedWithRoom],
+  [tooCoarseCode]: [publicScalers, scaledFeatures, moreActivationBits, finerQuality, published],
   MRL0520: [otherSetting],
   MRL0521: [moreActivationBits, fewerActivationBits, otherSetting, published],
   MRL0522: [fewerActivationBits, published],
@@ -119,7 +153,7 @@ const routes: Readonly<Record<string, readonly Routes[]>> = {
 };
 
 /** Codes whose own advice stands only where no option works. */
-const replaced: ReadonlySet<string> = new Set(["MRL0504"]);
+const replaced: ReadonlySet<string> = new Set(["MRL0504", tooCoarseCode]);
 
 /** Of each group the first option that works; none that needs another one besides which works alone. */
 function working(
@@ -137,6 +171,10 @@ function working(
 /** Options with which features of any size compile, or bits by hand are undone, and answers are of use. */
 export const optionsThatHelp = (tries: Tries): readonly string[] =>
   working([publicScalers, scaledFeatures, moreActivationBits], [], tries).map(({ option }) => option);
+
+/** Options with which values that left their rings on calibration inputs stay in them, and answers are of use. */
+export const optionsThatFit = (tries: Tries): readonly string[] =>
+  working([publicScalers, scaledFeatures, fewerActivationBits, published], [], tries).map(({ option }) => option);
 
 /** Runs the work. Where it refuses what other options may allow, those are tried, and the advice names the ones that work. */
 export function advisingOptions<T>(tries: Tries, work: () => T): T {

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import isEqual from "lodash-es/isEqual.js";
 import sortedUniq from "lodash-es/sortedUniq.js";
 import { type Diagnostic, DiagnosticError, throwIfAny } from "../../ir/diagnostic.ts";
+import { interpret } from "../../ir/interpret.ts";
 import type { Module, Stage, ValueId } from "../../ir/module.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { print } from "../../ir/text/print.ts";
@@ -15,10 +16,11 @@ import type { Manifest } from "../build/index.ts";
 import { type ClientDecodeGraphs, type DecodeProgram, exportClientDecodeGraphs, planDecode } from "../decode/index.ts";
 import { type ImportMode, type LoadedModel, loadModel, type ResolvedOptions } from "../load/index.ts";
 import { adapterWeights } from "./adapter-choices.ts";
-import { advisingOptions, optionsThatHelp, type Tries } from "./advise-options.ts";
+import { advisingOptions, optionsThatFit, optionsThatHelp, type Tries } from "./advise-options.ts";
 import { buildFiles } from "./build-files.ts";
 import { readSamples, type Sample } from "./calibration-samples.ts";
 import { choosePrecision } from "./choose-precision.ts";
+import { type DrawnOutput, drawnOutputs } from "./drawn-outputs.ts";
 import { explainingOwnership } from "./explain-ownership.ts";
 import { featureExponents } from "./feature-exponents.ts";
 import { type FileRuns, fileRuns } from "./file-runs.ts";
@@ -45,6 +47,13 @@ export interface Compilation {
   readonly finerIsUseful: () => boolean;
   /** Options that bring features to one size or undo bits by hand, where those compile and have answers of use. */
   readonly otherOptions: () => readonly string[];
+  /** The same for options with which values that left their rings stay in them. */
+  readonly fittingOptions: () => readonly string[];
+  /**
+   * Where inputs are drawn within their bounds, because there are no samples: the program on them beside float64, by
+   * output. Empty where it leaves its ranges on such inputs, as bounds of inner values in a file may ask.
+   */
+  readonly drawnOutputs: () => readonly DrawnOutput[];
   /** The first calibration samples, at most `limit`, with the model's answers in float64. */
   readonly referenceRuns: (limit: number) => readonly ReferenceRun[];
   /** The same answers of the model's file alone, to compare with those of ONNX Runtime. */
@@ -81,6 +90,7 @@ export function compileModel(options: ResolvedOptions, how: CompileMode = {}): C
       ...compilation,
       finerIsUseful: () => !isPrecise(options) && works(withPrecision(options)),
       otherOptions: () => optionsThatHelp(tries),
+      fittingOptions: () => optionsThatFit(tries),
     };
   });
 }
@@ -111,7 +121,7 @@ const withPrecision = (options: ResolvedOptions): ResolvedOptions => ({
 });
 
 interface Compiled {
-  readonly compilation: Omit<Compilation, "finerIsUseful" | "otherOptions">;
+  readonly compilation: Omit<Compilation, "finerIsUseful" | "otherOptions" | "fittingOptions">;
   /** The program on the first calibration inputs, with the private weights. */
   readonly tries: () => TriedProgram;
 }
@@ -144,13 +154,24 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   const publicRuns = { weights, inputs: found.publicInputs, untrained: loaded.surrogate.initial.length > 0 };
   // Where the provider publishes bounds of its weights, it publishes errors alike.
   const publishes = (published ?? []).length > 0;
-  const privateRuns = (limit: number) => ({
-    revealed: state.module.outputs.filter(
-      (id) => id !== state.guard?.value && state.module.values[id]!.type.label !== "shared",
-    ),
-    weights: secure.private.weights,
-    inputs: found.privateInputs.slice(0, limit),
-    exact: referenceRuns(loaded, samples, limit).map(({ outputs }) => byRevealed(state, outputs)),
+  const privateRuns = (limit: number) => {
+    const inputs = found.privateInputs.slice(0, limit);
+    return {
+      revealed: state.module.outputs.filter(
+        (id) => id !== state.guard?.value && state.module.values[id]!.type.label !== "shared",
+      ),
+      weights: secure.private.weights,
+      inputs,
+      exact:
+        samples.length > 0
+          ? referenceRuns(loaded, samples, limit).map(({ outputs }) => byRevealed(state, outputs))
+          : inputs.map((run) => interpret(secure.private.module, secure.private.weights, run)),
+    };
+  };
+  const tries = (): TriedProgram => ({
+    module: state.module,
+    declares: !target.preset,
+    ...privateRuns(triedRuns),
   });
   // The approximations of a preset are no part of what the interpreter compares with.
   const declares = declare && !target.preset;
@@ -173,7 +194,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   });
   auditFiles(files);
   const decode = decoding.program ?? decoding.reason;
-  const compilation: Omit<Compilation, "finerIsUseful" | "otherOptions"> = {
+  const compilation: Omit<Compilation, "finerIsUseful" | "otherOptions" | "fittingOptions"> = {
     manifest,
     module: state.module,
     plan,
@@ -181,6 +202,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
     omittedOutputs: loaded.omittedOutputs,
     ...(decode && { decode }),
     ...(clientDecode && { clientDecode }),
+    drawnOutputs: () => (samples.length > 0 || target.preset ? [] : drawnOutputs(tries(), manifest)),
     referenceRuns: (limit) => referenceRuns(loaded, samples, limit),
     fileRuns: (runs) => fileRuns(loaded, options, runs),
     ...(wrap && { wrap: wrap.private }),
@@ -190,7 +212,7 @@ function compileLoaded(loaded: LoadedModel, given: ResolvedOptions, { declare = 
   };
   return {
     compilation,
-    tries: () => ({ module: state.module, declares: !target.preset, ...privateRuns(triedRuns) }),
+    tries,
   };
 }
 

@@ -1,5 +1,5 @@
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
-import { producersOf } from "../../ir/uses.ts";
+import { producersOf, usersOf } from "../../ir/uses.ts";
 import type { LoadedModel } from "../load/index.ts";
 
 /** Operators that scale or shift each element. */
@@ -8,16 +8,19 @@ const scaling: ReadonlySet<string> = new Set(["add", "sub", "mul", "div"]);
 /**
  * Private weights that scale or shift what the client computes alone, feature by feature, before anything else meets it:
  * means and deviations of a scaler, by their names in `--public`. What the client knows of them is the statistics of
- * data, and no trained number.
+ * data, and no trained number. What several operators read is scaled already: each of them may have a row of training
+ * data, as distances to neighbours do.
  */
 export function scalerWeights({ imported, ownership }: Pick<LoadedModel, "imported" | "ownership">): readonly string[] {
   const { module, storedWeights } = imported;
   const producers = producersOf(opsOf(module));
+  const users = usersOf(opsOf(module));
   const plain = new Set(module.inputs.filter((id) => typeOf(module, id).label === "client"));
   const found = new Set<ValueId>();
   for (const op of opsOf(module)) {
     if (typeOf(module, op.result).label === "client") plain.add(op.result);
-    const statistic = statisticOf(op, module, plain);
+    const isAlone = op.operands.every((id) => !plain.has(id) || users.get(id)?.length === 1);
+    const statistic = isAlone ? statisticOf(op, module, plain) : undefined;
     if (statistic === undefined) continue;
     const params = paramsBehind(statistic, module, producers);
     if (!params) continue;

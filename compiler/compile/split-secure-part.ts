@@ -27,13 +27,18 @@ export interface SecurePart {
  */
 export function splitSecurePart(
   { imported, ownership, surrogate, reveal }: LoadedModel,
-  { interface: { head }, target: { setting, preset } }: Pick<ResolvedOptions, "interface" | "target">,
+  {
+    calibration: { scaleFeatures = false },
+    interface: { head },
+    target: { setting, preset },
+  }: Pick<ResolvedOptions, "calibration" | "interface" | "target">,
 ): SecurePart {
   // With a third party, a private lookup hides the index for less traffic than one row has.
   const lookups = setting === "3pc" && !preset?.families?.includes("replicated") ? "private" : "one-hot";
   const rewrite = rewritePass({
     ...(head !== undefined && { head }),
     lookups,
+    scalesFeatures: scaleFeatures,
     computes: computesOperator({ setting, ...(preset && { families: preset.families }) }),
     without: preset?.without ?? [],
   });

@@ -20,6 +20,7 @@ import { privateMask } from "./private-mask.ts";
 import { privateOperand } from "./private-operand.ts";
 import { relocateHead } from "./relocate-head.ts";
 import { removeDead } from "./remove-dead.ts";
+import { scaleTests } from "./scale-tests.ts";
 import { splitLora } from "./split-lora.ts";
 
 /** What the client receives of the head (`--head`). Absent: the head stays in the secure module. */
@@ -33,6 +34,8 @@ export interface RewriteOptions {
   readonly lookups?: "one-hot" | "private";
   /** Whether the available protocols compute an operator that only a rewrite makes. Default: none. */
   readonly computes?: (operator: string) => boolean;
+  /** Whether features are scaled (`--scale-features`). */
+  readonly scalesFeatures?: boolean;
   /** Names of rewrites to skip, for systems that compute a graph as it is. */
   readonly without?: readonly string[];
 }
@@ -69,6 +72,7 @@ export const rewrites: readonly RewriteStep[] = [
   { name: "fold-norm-weight", apply: foldNormWeight },
   { name: "fold-scale", apply: foldScale },
   { name: "fold-weights", apply: foldWeights },
+  { name: "scale-tests", apply: scaleTests, when: ({ scalesFeatures }) => scalesFeatures ?? false },
   { name: "cancel-layout", apply: cancelLayout },
   { name: "fuse-low-rank", apply: fuseLowRank, when: ({ computes }) => computes?.("low-rank") ?? false },
   { name: "remove-dead", apply: removeDead },

@@ -43,7 +43,11 @@ export function boundsFrom(
   const wide = measured && widenRanges(module, widenForAdapters(module, measured), how);
   const analyzed = analyzeRanges(secure, precision, given ? overlay(wide, given) : wide, published, least);
   const known = given ? overlay(measured, given) : measured;
-  return { ...analyzed, magnitudes: new Map([...measuredMagnitudes(known), ...(analyzed.magnitudes ?? [])]) };
+  return {
+    ...analyzed,
+    magnitudes: new Map([...measuredMagnitudes(known), ...(analyzed.magnitudes ?? [])]),
+    ...(known?.sizes && { sizes: known.sizes }),
+  };
 }
 
 /** What is public of the magnitudes of values. Weights have a magnitude of their own. */
@@ -54,4 +58,5 @@ const measuredMagnitudes = (known: Observation | undefined): readonly (readonly 
 export const overlay = (below: Observation | undefined, above: Observation): Observation => ({
   values: new Map([...(below?.values ?? []), ...above.values]),
   inner: new Map([...(below?.inner ?? []), ...above.inner]),
+  sizes: new Map([...(below?.sizes ?? []), ...(above.sizes ?? [])]),
 });

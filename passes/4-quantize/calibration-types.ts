@@ -13,12 +13,16 @@ export interface Calibration {
    * nothing.
    */
   readonly magnitudes?: ReadonlyMap<ValueId, number>;
+  /** Of inputs of the module, where it is known: see `Observation`. */
+  readonly sizes?: ReadonlyMap<ValueId, number>;
 }
 
 /** Least and greatest element of each value, and of inner values of ops, over all runs. */
 export interface Observation {
   readonly values: ReadonlyMap<ValueId, Interval>;
   readonly inner: ReadonlyMap<ValueId, InnerRange>;
+  /** Of inputs that only comparisons learn of: how far the elements of the smallest feature are apart. */
+  readonly sizes?: ReadonlyMap<ValueId, number>;
 }
 
 /**

@@ -17,7 +17,8 @@ export function formOf(op: Op, index: number, wanted: number, use: ParamUse, wal
   const isServer = module.values[id]!.type.label === "server" || !hasData(weight);
   if (isServer) {
     const isFactor = use === "factor" && wanted === precision.weight;
-    const scale = isFactor ? Math.max(wanted, Math.min(factorScale(op, index, walk), factorRoom(op, walk))) : wanted;
+    const own = isFactor ? Math.max(wanted, Math.min(factorScale(op, index, walk), factorRoom(op, walk))) : wanted;
+    const scale = isFactor ? Math.max(own, walk.fine.scaleOfThreshold(id) ?? 0) : own;
     return serverForm(scale, calibration.ranges.get(id)!.hi, use);
   }
   // Tables that an op uses together must have one scale, as the cosines and sines of rope.

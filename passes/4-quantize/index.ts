@@ -6,14 +6,17 @@ import { cutsOf, type Pass, type SplitState } from "../pass.ts";
 import type { Calibration } from "./calibration-types.ts";
 import { createFineInputs } from "./fine-inputs.ts";
 import { defaultPrecision } from "./precision.ts";
+import { checkResolution } from "./resolution.ts";
 import { assignScales } from "./scales.ts";
 import { alignThresholds } from "./threshold-grid.ts";
 
 export { withCachedRanges } from "./calibration-types.ts";
 export { type Departure, type DepartureWatch, watchDepartures } from "./departures.ts";
 export { checkFinite } from "./finite.ts";
+export { integralValues } from "./integral.ts";
 export { defaultPrecision, weightBits } from "./precision.ts";
 export { defaultQuality, precisionsOf, precisionsWith, type Quality, qualities } from "./quality.ts";
+export { tooCoarseCode } from "./resolution.ts";
 export { withRounding } from "./rounding-room.ts";
 
 export interface QuantizeOptions {
@@ -30,6 +33,8 @@ export const tooWideCode = "MRL0501";
 
 /** Widest ring that the runtime computes in. */
 const maxWidth = 64;
+/** Bits of a private weight: it is packed from a float64, whose integers are exact up to there. */
+const maxWeightWidth = 53;
 
 /**
  * Gives every shared value a fixed-point form: scale, range, and the smallest ring that holds it. 5-select plans the
@@ -57,6 +62,7 @@ export function quantize(
   });
   throwIfAny(problems);
   throwIfAny(tooWide(module));
+  throwIfAny(checkResolution(state.module, module, calibration));
   return alignThresholds({ ...state, module }, precision.activation);
 }
 
@@ -71,14 +77,15 @@ function tooWide(module: Module): readonly Diagnostic[] {
   const origins = new Map<ValueId, string>(opsOf(module).map((op) => [op.result, op.origin]));
   return Object.entries(module.values).flatMap(([id, { type, range }]) => {
     const { element, label } = type;
-    if (label !== "shared" || !isFixed(element) || element.width <= maxWidth) return [];
+    const most = label === "shared" ? maxWidth : maxWeightWidth;
+    if ((label !== "shared" && label !== "server") || !isFixed(element) || element.width <= most) return [];
     const bounds =
       range && Number.isFinite(range.lo) && Number.isFinite(range.hi) ? `[${range.lo}, ${range.hi}]` : undefined;
     const found = bounds ? `${element.width} bits for ${bounds} at scale ${element.scale}` : "no bounds";
     return [
       {
         code: tooWideCode,
-        message: `%${id}: expected a value that fits a ring of ${maxWidth} bits, found ${found}`,
+        message: `%${id}: expected a ${label === "shared" ? `value that fits a ring of ${most} bits` : `weight of at most ${most} bits`}, found ${found}`,
         at: origins.get(id) || `%${id}`,
         help: bounds
           ? "give public calibration inputs (--calibrate <path>), or bound the values in the model, as Clip does"

@@ -1,6 +1,7 @@
 import { type Module, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { opDef } from "../../ir/registry.ts";
 import { hasData, type WeightStore } from "../../ir/tensor.ts";
+import { isFixed } from "../../ir/type.ts";
 import { producersOf } from "../../ir/uses.ts";
 
 /** Operators whose result is an integer where their operands are. */
@@ -8,6 +9,7 @@ const keeping: ReadonlySet<string> = new Set([
   ...["add", "sub", "mul", "neg", "abs", "square", "matmul", "relu", "maximum", "minimum", "reduce-sum", "reduce-max"],
   ...["reduce-min", "cumsum", "reshape", "transpose", "slice", "concat", "expand", "gather", "where", "share", "cast"],
   ...["select-by-rank", "take-over", "one-hot", "sign", "floor", "ceil"],
+  ...["open", "extend", "narrow", "hand-over", "truncate"],
 ]);
 
 /**
@@ -24,6 +26,7 @@ export function integralValues(
   const found = (id: ValueId): boolean => {
     const { element, label } = typeOf(module, id);
     if (element.kind === "i64" || element.kind === "bool" || integers.has(id)) return true;
+    if (isFixed(element) && element.scale === 0) return true;
     const weight = Object.hasOwn(module.params, id) && label === "public" ? weights.get(module.params[id]!) : undefined;
     if (weight && hasData(weight)) return weight.data.every(Number.isInteger);
     const op = makers.get(id);

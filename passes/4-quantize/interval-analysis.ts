@@ -4,6 +4,7 @@ import { hasData, type Tensor } from "../../ir/tensor.ts";
 import type { Interval } from "../../ir/type.ts";
 import type { PassState } from "../pass.ts";
 import type { Calibration, Observation } from "./calibration-types.ts";
+import { comparedValues } from "./compared-values.ts";
 import { hasInnerRange } from "./inner-ranges.ts";
 import { publicLeast } from "./positive-weights.ts";
 import { createProver } from "./prove-ranges.ts";
@@ -11,6 +12,7 @@ import { queryRoom } from "./query-room.ts";
 import { publicMagnitudes, weightBound } from "./weight-bounds.ts";
 
 const unbounded: Interval = { lo: -Infinity, hi: Infinity };
+const none: Interval = { lo: 0, hi: 0 };
 const unitInterval: Interval = { lo: 0, hi: 1 };
 const magnitude = ({ lo, hi }: Interval): number => Math.max(Math.abs(lo), Math.abs(hi));
 
@@ -38,16 +40,27 @@ export function analyzeRanges(
     ranges.set(id, meet(known, observed?.values.get(id)));
   }
   const magnitudes = publicMagnitudes({ module, weights }, published);
+  const { thresholds, thresholdOf } = comparedValues(module);
+  /** A threshold that is useful is as large as what it is compared with. */
+  const reachOf = (id: ValueId): number =>
+    (thresholds.get(id) ?? []).reduce(
+      (most, other) => Math.max(most, magnitude(observed?.values.get(other) ?? none)),
+      0,
+    );
   for (const [id, weight] of Object.entries(module.params)) {
     const value = weights.get(weight);
     const isKnown = module.values[id]!.type.label === "public" && value !== undefined && hasData(value);
-    const bound = published?.get(id) ?? weightBound(magnitudes.get(id) ?? 0, precision);
+    const bound = published?.get(id) ?? weightBound(magnitudes.get(id) ?? 0, precision, reachOf(id));
     ranges.set(id, isKnown ? extremes(value) : { lo: least.get(id) ?? -bound, hi: bound });
   }
   for (const op of opsOf(module)) {
     const proof = withRoundingRoom(proven(op));
     proofs.set(op.result, proof);
-    ranges.set(op.result, meet(proof, observed?.values.get(op.result)));
+    const param = thresholdOf(op.result);
+    const seen = observed?.values.get(op.result);
+    // A threshold that is looked up is as large as one may be: what stands for it says nothing of that.
+    const isLarger = param !== undefined && reachOf(param) > magnitude(seen ?? none);
+    ranges.set(op.result, meet(proof, isLarger && seen ? ranges.get(param) : seen));
     if (op.name === "exp") boundExponent(op, ranges);
     if (hasInnerRange(op)) facts.set(op.result, innerAttrs(op, module, ranges, observed?.inner.get(op.result)));
   }

@@ -4,12 +4,15 @@ import type { Tensor } from "../../ir/tensor.ts";
 import type { Interval } from "../../ir/type.ts";
 import type { PassState } from "../pass.ts";
 import type { Observation } from "./calibration-types.ts";
+import { comparedValues } from "./compared-values.ts";
+import { createFeatureSizes } from "./feature-sizes.ts";
 import { hasInnerRange, type InnerRange, measures } from "./inner-ranges.ts";
 
 /** What was measured on a set of inputs. */
 export interface RunObservation extends Observation {
   /** Largest magnitude of each value in each run. */
   readonly peaks: ReadonlyMap<ValueId, readonly number[]>;
+  readonly sizes: ReadonlyMap<ValueId, number>;
   /** The first value that is not a number. */
   readonly undefinedAt: ValueId | undefined;
 }
@@ -23,6 +26,9 @@ export function observe(
   const peaks = new Map<ValueId, number[]>();
   const inner = new Map<ValueId, InnerRange>();
   let undefinedAt: ValueId | undefined;
+  const features = createFeatureSizes();
+  const { decides } = comparedValues(module);
+  const inputs = new Set(module.inputs.filter(decides));
   const interesting = opsOf(module).filter(hasInnerRange);
   const readBy = new Map<ValueId, Op>(interesting.map((op) => [op.result, op]));
   const wanted = new Set(interesting.flatMap((op) => op.operands));
@@ -38,6 +44,7 @@ export function observe(
         known.push(peak);
         peaks.set(id, known);
         if (hasNaN) undefinedAt ??= id;
+        if (inputs.has(id)) features.add(id, value);
         if (wanted.has(id)) seen.set(id, value);
         const op = readBy.get(id);
         if (!op) return;
@@ -47,7 +54,7 @@ export function observe(
       },
     });
   }
-  return { values, inner, peaks, undefinedAt };
+  return { values, inner, peaks, sizes: features.sizes(), undefinedAt };
 }
 
 /** In one loop over plain indices: calibration looks at every element of every value of every run. */

@@ -92,7 +92,7 @@ export function publishRanges(
     if (sums && !given?.inner.has(id) && hasInnerRange(op) && op.name !== "softmax")
       inner.set(id, publishInner(id, sums, factor, floor, publish));
   }
-  return { observation: { values, inner }, published };
+  return { observation: { values, inner, ...(open.sizes && { sizes: open.sizes }) }, published };
 }
 
 /** Rounds a bound outwards to a power of two. */

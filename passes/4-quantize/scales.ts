@@ -105,9 +105,10 @@ function alignOperands(op: Op, def: OpDef, walk: ScaleState): { operands: readon
     const wanted = rule.operands[index]!;
     if (!Object.hasOwn(walk.module.params, id)) return truncated(id, at[index]!, wanted, walk);
     const given = formOf(op, index, wanted, use, walk);
-    // An integer times a constant would lower all addends of its sum to its few fractional bits.
+    // A count times a constant would lower all addends of its sum to its few fractional bits. Indices stay integers.
     const missing = walk.precision.activation - (rule.result - wanted + given.scale);
-    const isCount = op.name === "mul" && at.includes(0) && walk.module.values[id]!.type.label === "public";
+    const isReal = walk.module.values[op.result]!.type.element.kind === "f32";
+    const isCount = op.name === "mul" && isReal && at.includes(0) && walk.module.values[id]!.type.label === "public";
     const lift = isCount && isCombined(op.result, walk) ? Math.max(0, missing) : 0;
     const form = fx(given.width + lift, given.scale + lift);
     scales[index] = form.scale;

@@ -35,9 +35,13 @@ export function publicMagnitudes(
 /**
  * Magnitudes that a private weight stays below: a power of two that follows from public numbers. One that followed its
  * values would reveal something about them to the client. 4-quantize, at the provider, refuses a weight beyond it.
+ * `reach`: public bound of what a threshold is compared with, 0 for other weights.
  */
-export const weightBound = (magnitude: number, { weight }: Precision): number =>
-  Math.max(leastBound, 2 ** (weightBits - 1 - weight), magnitude > 0 ? powerAbove(room * magnitude) : 0);
+export const weightBound = (magnitude: number, { weight }: Precision, reach = 0): number =>
+  Math.max(
+    ...[leastBound, 2 ** (weightBits - 1 - weight)],
+    ...[room * magnitude, reach].map((most) => (most > 0 ? powerAbove(most) : 0)),
+  );
 
 interface WeightBits {
   readonly weight: number;

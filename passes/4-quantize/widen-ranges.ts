@@ -34,7 +34,7 @@ const inputFloor = 1;
  */
 export function widenRanges(
   module: Module,
-  { values, inner }: Observation,
+  { values, inner, sizes }: Observation,
   { margin = 2, inputMargin = margin, floor = 1, expanded = false }: WidenOptions,
 ): Observation {
   // What the server computes alone, it computes with private weights: that takes the margin of values.
@@ -62,6 +62,7 @@ export function widenRanges(
   return {
     values: new Map([...values].map(wide)),
     inner: expanded ? inner : new Map([...inner].map(wideInner)),
+    ...(sizes && { sizes }),
   };
 }
 

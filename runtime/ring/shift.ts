@@ -11,10 +11,13 @@ export function shiftRight(a: RingTensor, by: number): RingTensor {
   return extractBits(a, by, a.width - by);
 }
 
-/** shiftRight of a + 2^(by−1) mod 2^width: rounds instead of truncating. @throws RangeError as `shiftRight` does. */
-export function shiftRightRounded(a: RingTensor, by: number): RingTensor {
+/**
+ * shiftRight of a + 2^(by−1) mod 2^width, or of one less where a half is rounded down: rounds instead of truncating.
+ * @throws RangeError as `shiftRight` does
+ */
+export function shiftRightRounded(a: RingTensor, by: number, half: "up" | "down" = "up"): RingTensor {
   checkInteger("shift", by, 0, a.width - 1);
-  return by === 0 ? a : shiftRight(add(a, residue(2 ** (by - 1), a.width)), by);
+  return by === 0 ? a : shiftRight(add(a, residue(2 ** (by - 1) - (half === "down" ? 1 : 0), a.width)), by);
 }
 
 /** a · 2^by mod 2^width, same width. @throws RangeError unless by is in 0…width−1. */

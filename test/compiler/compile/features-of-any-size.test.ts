@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -55,6 +55,17 @@ test.each([
     ["mean", "std"],
   ],
   [
+    "(x − mean) / std before distances to private rows",
+    scaler({ ...moments, a: row([0.5, 1, -1, 0.25]), b: row([1, -0.5, 0.75, -1]) }, [
+      ["Sub", ["x", "mean"], "c"],
+      ["Div", ["c", "std"], "z"],
+      ["Sub", ["z", "a"], "to_a"],
+      ["Sub", ["z", "b"], "to_b"],
+      ["Mul", ["to_a", "to_b"], "s"],
+    ]),
+    ["mean", "std"],
+  ],
+  [
     "x·scale + shift",
     scaler({ scale: row(over(sizes).map((size) => 1 / size)), shift: row([-3, -3, -3, -3]) }, [
       ["Mul", ["x", "scale"], "c"],
@@ -98,9 +109,51 @@ test.each([
   expect(manifest.cuts[0]!.range!.every((end) => Math.abs(end) < 8)).toBe(true);
 });
 
+test("tests of trees on such features are scaled with them", async () => {
+  const features = [0, 1, 2, 3, 0, 2];
+  const selected = Array.from({ length: 24 }, (_, k) => Number(features[k % 6] === Math.floor(k / 6)));
+  const files = optionsOf("tests", {
+    inputs: { x },
+    weights: {
+      selected: { shape: [4, 6], values: selected },
+      t: { shape: [6], values: features.map((feature, k) => sizes[feature]! * (0.8 + 0.07 * k)) },
+      zero: { shape: [], values: [0] },
+      leaves: { shape: [6, 2] },
+    },
+    nodes: [
+      ["MatMul", ["x", "selected"], "h"],
+      ["Sub", ["h", "t"], "beyond"],
+      ["Greater", ["beyond", "zero"], "c"],
+      ["Cast", ["c"], "n", { to: 1 }],
+      ["MatMul", ["n", "leaves"], "y"],
+    ],
+  });
+  const options = { ...files, public: ["zero"] };
+  expect(await refusalOf(options)).toMatch(/^MRL0510 this was tried, and compiles: --scale-features$/);
+  const { verified, manifest } = await compile({ ...options, scaleFeatures: true });
+  expect(verified).toMatchObject([{ output: "y", relativeError: expect.closeTo(0, 3) }]);
+  expect(manifest.decisions!.every(({ distance }) => distance < 2 ** -7)).toBe(true);
+});
+
 test("with a base, its weights are multiplied as the private ones are", async () => {
   const options = optionsOf("based", { inputs: { x }, weights: { w: raw(2) }, nodes: [["MatMul", ["x", "w"], "y"]] });
   const { verified } = await compile({ ...options, base: options.model, scaleFeatures: true });
+  expect(verified![0]!.relativeError).toBeLessThan(2 ** -9);
+});
+
+test("without samples, bounds of such features are refused as the samples would be, and asked for (MRL0508)", async () => {
+  const large = { shape: [1, 4], draw: (seed: number) => numbers(4, seed, 5e5) };
+  const weights = { w: { shape: [4, 1], values: numbers(4, 5, 1e-6) } };
+  const { calibrate, ...options } = optionsOf("bounded", {
+    inputs: { x: large },
+    weights,
+    nodes: [["MatMul", ["x", "w"], "y"]],
+  });
+  const ranges = join(options.output, "..", "ranges.json");
+  writeFileSync(ranges, JSON.stringify({ schema: 1, values: [{ name: "x", lo: -1e6, hi: 1e6 }] }));
+  expect(await refusalOf({ ...options, ranges })).toMatch(/^MRL0508 compile with --calibrate <folder>/);
+  expect(await refusalOf({ ...options, calibrate })).toMatch(/compile with --scale-features;/);
+  const { verified } = await compile({ ...options, calibrate, scaleFeatures: true });
   expect(verified![0]!.relativeError).toBeLessThan(2 ** -9);
 });
 
