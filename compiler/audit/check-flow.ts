@@ -6,6 +6,7 @@ import { checkClientModels } from "./client-models.ts";
 import { compareOwners, comparePublished, compareWithManifest } from "./compare-manifest.ts";
 import { compareWithModule } from "./compare-module.ts";
 import { compareParties } from "./compare-parties.ts";
+import { checkDeclaredRanges } from "./declared-ranges.ts";
 import { type Finding, type Role, roles } from "./finding.ts";
 import { countTogether, type FlowReport, summarize } from "./flow-report.ts";
 import { checkGuardBounds } from "./guard-bounds.ts";
@@ -18,6 +19,7 @@ import { ParseFault } from "./token-reader.ts";
 import { checkTokenizerFiles } from "./tokenizer-files.ts";
 import { trackValues, type ValueFlow } from "./track-values.ts";
 import { unreadParts } from "./unread-parts.ts";
+import { checkWeightList } from "./weight-names.ts";
 
 interface ParsedProgram {
   readonly program: ParsedProgramText;
@@ -52,6 +54,7 @@ export function checkFlow(files: BuildFiles): FlowReport {
     }
   }
   findings.push(...checkChunks(programs, manifest));
+  if (program && manifest) findings.push(...checkWeightList([program, ...programs.values()], manifest));
   return { ...report, ...countTogether(reports), opened, findings };
 }
 
@@ -199,6 +202,7 @@ function checkModule(
   const { program, file } = programs[0]!;
   return [
     ...compareWithModule(program, flow, module, file),
+    ...checkDeclaredRanges(module, at),
     ...programs.flatMap((each) => checkComments(each.program, module, manifest ?? {}, each.file)),
     ...(manifest
       ? [

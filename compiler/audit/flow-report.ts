@@ -1,11 +1,11 @@
 import { presetOf } from "./check-rounding.ts";
-import { sourceTensor, tensorParts } from "./compare-manifest.ts";
 import type { Finding, Role } from "./finding.ts";
 import { type GuardedValue, guardedValues } from "./guard-bounds.ts";
 import type { ParsedModule } from "./parse-mir.ts";
 import type { ParsedProgramText } from "./parse-program.ts";
 import type { ParsedManifest, PublishedIntegers } from "./read-manifest.ts";
 import type { KeptValue, OpenedValue, ValueFlow } from "./track-values.ts";
+import { sourceTensor, weightsNamedIn } from "./weight-names.ts";
 
 /** Who learns what, according to the programs of a build. */
 export interface FlowReport {
@@ -62,7 +62,7 @@ export function summarize(
   for (const { kind, callee } of program?.calls ?? []) {
     if (kind === "protocol") protocols[callee] = (protocols[callee] ?? 0) + 1;
   }
-  const listed = new Set(manifest?.weights.map(({ name }) => name));
+  const listed = manifest?.weights.map(({ name }) => name) ?? [];
   const weights = (open: boolean): readonly string[] => {
     const taken = [...(program?.weights.values() ?? [])].filter(
       ({ form }) => (form === "public" || form === "disclosed") === open,
@@ -87,7 +87,10 @@ export function summarize(
     weights: {
       public: weights(true),
       server: weights(false),
-      unlisted: weights(true).filter((name) => !tensorParts(name).every((part) => listed.has(part))),
+      unlisted: weights(true).filter((name) => {
+        const { names, hasConstants } = weightsNamedIn(name, listed);
+        return names.length === 0 || hasConstants;
+      }),
     },
     claims: [
       ...(manifest?.caveats ?? []),
