@@ -28,6 +28,11 @@ const attributeFields = new Map([
   [8, "strings"],
 ]);
 
+/** Axes of a tensor or border, and operator sets of a model. */
+const mostAxes = 16;
+const mostOpsets = 8;
+const opsetDomain = /^[a-z.]{0,32}$/;
+
 type Message = object | null | undefined;
 /** Fields of a message that say something: a decoder gives every absent list as an empty one. */
 const fieldsOf = (message: Message): readonly string[] =>
@@ -43,13 +48,15 @@ const isPlainInfo = (info: proto.IValueInfoProto): boolean => {
     hasOnly(info, graphFields.info) &&
     hasOnly(others, []) &&
     hasOnly(tensorType, graphFields.tensorType) &&
+    (tensorType?.shape?.dim ?? []).length <= mostAxes &&
     (tensorType?.shape?.dim ?? []).every(
       (dim) => hasOnly(dim, graphFields.dim) && /^[\x20-\x7e]{0,32}$/.test(dim.dimParam ?? ""),
     )
   );
 };
 
-const isPlainTensor = (tensor: proto.ITensorProto): boolean => hasOnly(tensor, graphFields.tensor);
+const isPlainTensor = (tensor: proto.ITensorProto): boolean =>
+  hasOnly(tensor, graphFields.tensor) && (tensor.dims ?? []).length <= mostAxes;
 
 function isPlainAttribute(attribute: proto.IAttributeProto): boolean {
   const own = attributeFields.get(attribute.type ?? 0);
@@ -72,7 +79,10 @@ const isPlainGraph = (graph: proto.IGraphProto): boolean =>
 const isPlainModel = (model: proto.IModelProto): boolean =>
   hasOnly(model, graphFields.model) &&
   model.producerName === "marillc" &&
-  (model.opsetImport ?? []).every((opset) => hasOnly(opset, graphFields.opset)) &&
+  (model.opsetImport ?? []).length <= mostOpsets &&
+  (model.opsetImport ?? []).every(
+    (opset) => hasOnly(opset, graphFields.opset) && opsetDomain.test(opset.domain ?? ""),
+  ) &&
   isPlainGraph(model.graph ?? {});
 
 export function decodeGraph(bytes: Uint8Array): proto.IGraphProto | undefined {
@@ -130,3 +140,48 @@ const attributeTensor = (name: string, dataType: number, { buffer, length }: Flo
 
 export const sizeOf = (dims: proto.ITensorProto["dims"]): number =>
   (dims ?? []).map(Number).reduce((product, size) => product * size, 1);
+
+/** Every name and text of a graph and those within it: whoever wrote them chose them. */
+export const wordsOf = (graph: proto.IGraphProto): readonly string[] =>
+  [
+    graph.name,
+    ...[...(graph.input ?? []), ...(graph.output ?? [])].flatMap(({ name, type }) => [
+      name,
+      ...(type?.tensorType?.shape?.dim ?? []).map(({ dimParam }) => dimParam),
+    ]),
+    ...(graph.initializer ?? []).map(({ name }) => name),
+    ...(graph.node ?? []).flatMap(({ name, output, attribute }) => [
+      ...[name, ...(output ?? [])],
+      ...(attribute ?? []).flatMap(({ s, strings, t }) => [
+        ...[...(s ? [s] : []), ...(strings ?? [])].map((bytes) => new TextDecoder().decode(bytes)),
+        t?.name,
+      ]),
+    ]),
+    ...graphsIn(graph).flatMap(wordsOf),
+  ].filter((word): word is string => typeof word === "string" && word !== "");
+
+/** Sizes of borders: numbers that no digest covers. */
+export const borderSizes = (graph: proto.IGraphProto): number =>
+  [graph, ...graphsIn(graph)].reduce(
+    (sum, { input, output }) =>
+      [...(input ?? []), ...(output ?? [])].reduce(
+        (all, { type }) => all + (type?.tensorType?.shape?.dim ?? []).length,
+        sum,
+      ),
+    0,
+  );
+
+/** Nodes that read a value before it exists: parts that only read each other would lie there for a reader. */
+export function nodesOutOfOrder(
+  graph: proto.IGraphProto,
+  outer: ReadonlySet<string> = new Set([""]),
+): readonly string[] {
+  const known = new Set(outer);
+  for (const { name } of [...(graph.input ?? []), ...(graph.initializer ?? [])]) known.add(name ?? "");
+  return (graph.node ?? []).flatMap((node) => {
+    const early = (node.input ?? []).some((name) => !known.has(name));
+    const inner = graphsIn({ node: [node] }).flatMap((each) => nodesOutOfOrder(each, known));
+    for (const name of node.output ?? []) known.add(name);
+    return [...(early ? [node.output?.[0] || node.name || "a node"] : []), ...inner];
+  });
+}

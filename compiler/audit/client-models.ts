@@ -1,5 +1,14 @@
 import type { onnx as proto } from "onnx-proto";
-import { allNodes, decodeGraph, graphsIn, sizeOf, tensorsOf } from "./client-graph.ts";
+import {
+  allNodes,
+  borderSizes,
+  decodeGraph,
+  graphsIn,
+  nodesOutOfOrder,
+  sizeOf,
+  tensorsOf,
+  wordsOf,
+} from "./client-graph.ts";
 import type { Finding } from "./finding.ts";
 import { type BuildFiles, fileFinding, sha256 } from "./party-files.ts";
 import type { ParsedManifest } from "./read-manifest.ts";
@@ -74,23 +83,39 @@ function checkModelFile(
       fileFinding(`tensor ${name} is not a public weight or constant of the manifest`, path),
     ),
     ...idleParts(graph).map((name) => fileFinding(`nothing reads ${name}`, path)),
+    ...nodesOutOfOrder(graph).map((name) => fileFinding(`${name} is computed from what follows it`, path)),
     ...(reals > mostWithoutDigest.reals || integers > mostIntegers
       ? [fileFinding(`it has ${reals} different reals and ${integers} integers that no digest covers`, path)]
       : []),
   ];
 }
 
-/** What a check of the client's graphs does not read: numbers without a digest, strings and names. */
+/** What a check of the client's graphs does not read: numbers by the builder's word or without a digest, and words. */
 export function unreadOfModel(bytes: Uint8Array, manifest: ParsedManifest): string {
   const graph = decodeGraph(bytes);
   if (!graph) return "all of it";
   const { reals, integers } = numbersWithoutDigest(graph, digestsOf(manifest));
-  const nodes = allNodes(graph);
-  const strings = nodes.flatMap(({ attribute }) =>
-    (attribute ?? []).flatMap(({ s, strings: more }) => [...(s && s.length > 0 ? [s] : []), ...(more ?? [])]),
-  );
-  const names = new Set(nodes.flatMap(({ name, output }) => [name ?? "", ...(output ?? [])]));
-  return `${reals} different reals and ${integers} integers of attributes and small constants, ${strings.length} strings, ${names.size} names`;
+  const words = wordsOf(graph);
+  const letters = words.reduce((sum, word) => sum + word.length, 0);
+  return `${reals} different reals and ${integers} integers of attributes, small constants and sizes; ${words.length} names and strings of ${letters} characters`;
+}
+
+/**
+ * Numbers of tensors in the client's graphs that the manifest lists as constants, by name: that no private weight is
+ * among them is the builder's word.
+ */
+export function constantsOfModel(bytes: Uint8Array, { weights, constants }: ParsedManifest): readonly ConstantTensor[] {
+  const listed = new Map(constants.map(({ name, sha256: digest }) => [digest, name]));
+  for (const { sha256: digest } of weights) if (digest) listed.delete(digest);
+  return tensorsOf(decodeGraph(bytes) ?? {}).flatMap((tensor) => {
+    const digest = isSmall(tensor) ? undefined : digestIn(tensor, listed);
+    return digest === undefined ? [] : [{ name: listed.get(digest)!, numbers: sizeOf(tensor.dims) }];
+  });
+}
+
+export interface ConstantTensor {
+  readonly name: string;
+  readonly numbers: number;
 }
 
 /** Nodes and tensors of the graph itself that no node and no output reads: they can only be there to be read by somebody. */
@@ -121,11 +146,10 @@ function numbersWithoutDigest(
     ...small.filter(isReal).map(({ rawData }) => Buffer.from(rawData ?? []).toString("hex")),
     ...attributes.flatMap(({ type, f }) => (type === 1 ? [String(f)] : [])),
   ]);
-  const counted = small.filter((tensor) => !isReal(tensor)).map(({ dims }) => sizeOf(dims));
-  return {
-    reals: reals.size,
-    integers: counted.reduce((sum, count) => sum + count, 0) + attributes.filter(({ type }) => type === 2).length,
-  };
+  // Of an empty tensor, the sizes of its axes are all that it says.
+  const counted = small.filter((tensor) => !isReal(tensor)).map(({ dims }) => sizeOf(dims) || (dims ?? []).length);
+  const single = attributes.filter(({ type }) => type === 2).length;
+  return { reals: reals.size, integers: counted.reduce((sum, count) => sum + count, single + borderSizes(graph)) };
 }
 
 /** Few enough numbers to stand in a graph without a digest. */
@@ -135,12 +159,17 @@ function isSmall({ dims, dataType, rawData }: proto.ITensorProto): boolean {
   return count <= most && (rawData?.length ?? 0) <= 8 * count;
 }
 
-/** Compares the digest of its bytes, or of its transpose: exporters transpose matrices. */
-function isPublicTensor({ dims, rawData }: proto.ITensorProto, publicDigests: ReadonlySet<string>): boolean {
+const isPublicTensor = (tensor: proto.ITensorProto, publicDigests: ReadonlySet<string>): boolean =>
+  digestIn(tensor, publicDigests) !== undefined;
+
+/** The digest of its bytes or of its transpose, since exporters transpose matrices, whichever is listed. */
+function digestIn({ dims, rawData }: proto.ITensorProto, listed: { has(digest: string): boolean }): string | undefined {
   const shape = (dims ?? []).map(Number);
-  if (!rawData) return false;
-  if (publicDigests.has(sha256(rawData))) return true;
-  return shape.length === 2 && publicDigests.has(sha256(transposeBytes(rawData, shape[0]!, shape[1]!)));
+  if (!rawData) return undefined;
+  const own = sha256(rawData);
+  if (listed.has(own) || shape.length !== 2) return listed.has(own) ? own : undefined;
+  const turned = sha256(transposeBytes(rawData, shape[0]!, shape[1]!));
+  return listed.has(turned) ? turned : undefined;
 }
 
 /** Elements by their size in bytes. */

@@ -29,6 +29,7 @@ export interface NamedWeights {
 export function weightsNamedIn(tensor: string, listed: readonly string[]): NamedWeights {
   const names: string[] = [];
   let rest = sourceTensor(tensor);
+  if (listed.includes(rest)) return { names: [rest], hasConstants: false, isWhole: true };
   for (const name of listed.toSorted((a, b) => b.length - a.length)) {
     const without = withoutName(rest, name);
     if (without !== rest) names.push(name);
@@ -49,25 +50,29 @@ function withoutName(text: string, name: string): string {
   }, parts[0]!);
 }
 
-/**
- * Compares the tensors of all programs with the manifest's list of weights: none follows from a weight that is not in
- * it, by its name, and every private weight of it is used. Where the server has inputs, it uses weights in the clear.
- */
-export function checkWeightList(
-  programs: readonly ParsedProgramText[],
-  { weights, serverCuts = [] }: ParsedManifest,
-): readonly Finding[] {
+/** The tensors of all programs, and which weights of the manifest's list their names name. */
+function namedTensors(programs: readonly ParsedProgramText[], { weights }: ParsedManifest) {
   const listed = weights.map(({ name }) => name);
-  const tensors = new Set(programs.flatMap((program) => [...program.weights.values()].map(({ tensor }) => tensor)));
-  const found = [...tensors].map((tensor) => ({ tensor: sourceTensor(tensor), ...weightsNamedIn(tensor, listed) }));
-  const used = new Set(found.flatMap(({ names }) => names));
-  const strange = new Set(found.flatMap(({ tensor, isWhole }) => (isWhole ? [] : [tensor])));
-  const idle = weights.filter(({ name, label }) => label === "server" && !used.has(name));
-  const messages = [
-    ...[...strange].map((name) => `${name} follows from a weight that the manifest does not list`),
-    ...(serverCuts.length > 0 ? [] : idle).map(
-      ({ name }) => `no program uses ${name}, which the manifest lists as private`,
-    ),
-  ];
-  return messages.map((message) => ({ code: "MRL0910", message, at: "manifest.json" }));
+  const tensors = programs.flatMap((program) => [...program.weights.values()].map(({ tensor }) => tensor));
+  return [...new Set(tensors.map(sourceTensor))].map((tensor) => ({ tensor, ...weightsNamedIn(tensor, listed) }));
+}
+
+/** No program uses a tensor that follows from a weight which the manifest does not list, by its name. */
+export const checkWeightList = (programs: readonly ParsedProgramText[], manifest: ParsedManifest): readonly Finding[] =>
+  namedTensors(programs, manifest)
+    .filter(({ isWhole }) => !isWhole)
+    .map(({ tensor }) => ({
+      code: "MRL0910",
+      message: `${tensor} follows from a weight that the manifest does not list`,
+      at: "manifest.json",
+    }));
+
+/**
+ * Private weights of the manifest's list that no program uses: parts of the model behind outputs that nobody asked for.
+ * Where the server has inputs, it uses weights in the clear as well, and none is told.
+ */
+export function unusedWeights(programs: readonly ParsedProgramText[], manifest: ParsedManifest): readonly string[] {
+  if ((manifest.serverCuts ?? []).length > 0) return [];
+  const used = new Set(namedTensors(programs, manifest).flatMap(({ names }) => names));
+  return manifest.weights.flatMap(({ name, label }) => (label === "server" && !used.has(name) ? [name] : []));
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { flowReportText } from "../../../compiler/audit/audit-text.ts";
 import { checkFlow } from "../../../compiler/audit/check-flow.ts";
 import { weightsNamedIn } from "../../../compiler/audit/weight-names.ts";
 import { goldenBuild, withManifest } from "./builds.ts";
@@ -44,19 +45,20 @@ describe("the name of a tensor says which weights it follows from", () => {
 
 type Weights = readonly { readonly name: string; readonly label: string }[];
 
-/** What the check finds in a build whose manifest lists other weights. */
-const findings = (change: (weights: Weights) => readonly object[]) =>
-  checkFlow(
-    withManifest(goldenBuild(), (manifest) => ({ ...manifest, weights: change(manifest.weights as Weights) })),
-  ).findings.map(({ code, message }) => `${code} ${message}`);
+/** A build whose manifest lists other weights. */
+const checked = (change: (weights: Weights) => readonly object[]) =>
+  checkFlow(withManifest(goldenBuild(), (manifest) => ({ ...manifest, weights: change(manifest.weights as Weights) })));
 
-test("a weight that the manifest does not list, and one that no program uses", () => {
-  for (const name of ["model.o.weight", "model.k.bias", "model.q.lora_A"]) {
-    expect(findings((weights) => weights.filter((each) => each.name !== name))).toEqual([
-      `MRL0910 ${name} follows from a weight that the manifest does not list`,
-    ]);
-  }
-  expect(findings((weights) => [...weights, { name: "model.v.weight", label: "server" }])).toEqual([
-    "MRL0910 no program uses model.v.weight, which the manifest lists as private",
+test.each(["model.o.weight", "model.k.bias", "model.q.lora_A"])("%s is missed where the manifest drops it", (name) => {
+  const { findings } = checked((weights) => weights.filter((each) => each.name !== name));
+  expect(findings.map(({ code, message }) => `${code} ${message}`)).toEqual([
+    `MRL0910 ${name} follows from a weight that the manifest does not list`,
   ]);
+});
+
+test("a private weight that no program uses is told: an output that nobody asked for may need it", () => {
+  const report = checked((weights) => [...weights, { name: "model.v.weight", label: "server" }]);
+  expect(report.findings).toEqual([]);
+  expect(report.notUsed).toEqual(["model.v.weight"]);
+  expect(flowReportText(report)).toMatch(/not used +1 private weight, in no program: "model\.v\.weight"\n/);
 });
