@@ -13,14 +13,18 @@ const sameNumbers: ReadonlySet<string> = new Set([
  */
 export function checkDeclaredRanges({ inputs, params, steps }: ParsedModule, file: string): readonly Finding[] {
   const types = new Map<string, ParsedType>(inputs);
-  const wide = [...inputs, ...[...params].map(([id, { type }]) => [id, type] as const)].filter(
-    ([, type]) => !fitsRing(type),
-  );
-  const messages = wide.map(([id]) => `${id} has a range that its ring does not hold`);
+  const messages: string[] = [];
+  const checkFit = (id: string, type: ParsedType): void => {
+    const [lo, hi] = type.range ?? [0, 0];
+    if (lo > hi) messages.push(`${id} has a range that holds nothing`);
+    else if (!fitsRing(type)) messages.push(`${id} has a range that its ring does not hold`);
+  };
+  for (const [id, type] of inputs) checkFit(id, type);
+  for (const [id, { type }] of params) checkFit(id, type);
   for (const { result, operator, operands, attrs, type } of steps.flat()) {
     types.set(result, type);
     const operand = types.get(operands[0] ?? "");
-    if (!fitsRing(type)) messages.push(`${result} has a range that its ring does not hold`);
+    checkFit(result, type);
     if (operator === "outside" && operand && !fitsRing(operand, Number(attrs.headroom) + 1))
       messages.push(`${operands[0]} has a range that its ring does not hold with the headroom of ${result}`);
     if (sameNumbers.has(operator) && operand?.range && type.range && operand.range.join() !== type.range.join())

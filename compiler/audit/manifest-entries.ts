@@ -4,13 +4,15 @@ import type { ParsedProgramText } from "./parse-program.ts";
 import type { ParsedManifest } from "./read-manifest.ts";
 
 /**
- * Checks that lists of the manifest name a thing once, so that no second entry says otherwise, and list integers of
- * public tensors that programs use, and no others.
+ * Checks that lists of the manifest name a thing once, so that no second entry says otherwise, and list errors of
+ * outputs and integers of public tensors that programs use, and no others.
  */
 export function checkManifestEntries(
   programs: readonly ParsedProgramText[],
-  { weights, inputs, integers = [], constants, reveals, errors = [], decisions = [] }: ParsedManifest,
+  manifest: ParsedManifest,
 ): readonly Finding[] {
+  const { weights, inputs, integers = [], constants, reveals, sharedOutputs = [] } = manifest;
+  const { errors = [], decisions = [] } = manifest;
   const lists: readonly (readonly [what: string, names: readonly string[]])[] = [
     ["weight", weights.map(({ name }) => name)],
     ["input", inputs.map(({ name }) => name)],
@@ -28,7 +30,10 @@ export function checkManifestEntries(
     ),
   );
   const idle = integers.filter(({ tensor }) => !open.has(tensor));
+  const outputs = new Set([...reveals, ...sharedOutputs].map(({ tensor }) => tensor));
+  const foreign = errors.filter(({ tensor }) => !outputs.has(tensor));
   const messages = [
+    ...foreign.map(({ tensor }) => `the manifest declares an error of ${tensor}, which is no output`),
     ...lists.flatMap(([what, names]) => doubled(names).map((name) => `the manifest lists ${what} ${name} twice`)),
     ...idle.map(({ tensor }) => `no program uses ${tensor}, whose integers the manifest lists`),
   ];

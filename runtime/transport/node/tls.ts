@@ -84,6 +84,7 @@ const tlsOptions = (identity: Identity): tls.CommonConnectionOptions & tls.Secur
 /** What the codes of a connection that does not come about mean to its user. */
 const meanings: Readonly<Record<string, string>> = {
   ENOTFOUND: "no host has this name",
+  EINVAL: "no host can have this name",
   EAI_AGAIN: "the name of the host cannot be looked up now",
   ECONNREFUSED: "nothing listens there",
   EHOSTUNREACH: "no way leads to this host",

@@ -83,6 +83,7 @@ test("numbers that only move keep their range, and every range fits its ring: ot
   expect(found(ranges([tested], [-0.3125, 0.3125]))).toEqual([`${tested} is _0.Gemm.t and has another range`]);
   const wide = found(ranges(wholeChain, [-(2 ** 20), 2 ** 20]));
   expect(wide).toContain(`${tested} has a range that its ring does not hold`);
+  expect(found(ranges(wholeChain, [1, -1]))).toContain(`${tested} has a range that holds nothing`);
   expect(found(ranges(wholeChain, [-15, 15]))).toEqual([]);
   // Rings hold the first of these two, but not 2^headroom times it.
   expect(found(ranges(wholeChain, [-64, 64]))).toEqual([

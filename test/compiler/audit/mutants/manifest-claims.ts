@@ -180,6 +180,12 @@ export const promises: readonly Mutant[] = [
     of: twice("integers", () => ({ tensor: "model.q.lora_A@12", sha256: digest })),
   },
   {
+    what: "an error of no output",
+    codes: ["MRL0910"],
+    of: (files) =>
+      withManifest(files, (manifest) => ({ ...manifest, errors: [{ tensor: "k", declared: 0.25, largest: 1 }] })),
+  },
+  {
     what: "another count of rings",
     codes: ["MRL0910"],
     of: (files) => withManifest(files, (manifest) => ({ ...manifest, rings: [{ width: 30, values: 1 }] })),
