@@ -48,8 +48,8 @@ export const isDecision = ({ name, attrs }: Op): boolean =>
 export interface Decisions {
   /** Keeps a value of the run without errors. */
   readonly keep: (id: ValueId, raw: Tensor) => void;
-  /** The same value with errors; a decision is the kept one. `factor`: on the change that the trial makes. */
-  readonly hold: (id: ValueId, raw: Tensor, op: Op | undefined, factor: number) => Tensor;
+  /** Begins a run with errors. `factor`: on the change that it makes. Its function holds a value: a decision is the kept one. */
+  readonly run: (factor: number) => (id: ValueId, raw: Tensor, op: Op | undefined) => Tensor;
   /** By the result of each decision, in real numbers: 0 where no error reaches its operands. */
   readonly distances: ReadonlyMap<ValueId, number>;
 }
@@ -57,25 +57,25 @@ export interface Decisions {
 export function holdDecisions(module: Module): Decisions {
   const decisions = new Map(opsOf(module).flatMap((op) => (isDecision(op) ? [[op.result, op] as const] : [])));
   const watched = new Set([...decisions.values()].flatMap(({ operands, result }) => [...operands, result]));
-  const [exact, moved] = [new Map<ValueId, Tensor>(), new Map<ValueId, Tensor>()];
+  const exact = new Map<ValueId, Tensor>();
   const found = new Map<ValueId, number>();
-  const keep = (id: ValueId, raw: Tensor): void => {
-    if (!watched.has(id)) return;
-    exact.set(id, raw);
-    moved.set(id, raw);
-  };
   return {
-    keep,
-    hold: (id, raw, op, factor) => {
-      const decision = op && decisions.get(id);
-      const result = decision ? exact.get(id)! : raw;
-      if (watched.has(id)) moved.set(id, result);
-      if (!decision) return result;
-      const real = (of: ReadonlyMap<ValueId, Tensor>): readonly Tensor[] =>
-        decision.operands.map((operand) => toReal(of.get(operand)!, typeOf(module, operand).element));
-      const distance = factor * distances[decision.name]!(decision, real(exact), real(moved));
-      found.set(id, Math.max(found.get(id) ?? 0, distance));
-      return result;
+    keep: (id, raw) => {
+      if (watched.has(id)) exact.set(id, raw);
+    },
+    run: (factor) => {
+      const moved = new Map(exact);
+      return (id, raw, op) => {
+        const decision = op && decisions.get(id);
+        const result = decision ? exact.get(id)! : raw;
+        if (watched.has(id)) moved.set(id, result);
+        if (!decision) return result;
+        const real = (of: ReadonlyMap<ValueId, Tensor>): readonly Tensor[] =>
+          decision.operands.map((operand) => toReal(of.get(operand)!, typeOf(module, operand).element));
+        const distance = factor * distances[decision.name]!(decision, real(exact), real(moved));
+        found.set(id, Math.max(found.get(id) ?? 0, distance));
+        return result;
+      };
     },
     distances: found,
   };

@@ -1,4 +1,5 @@
-import { interpret, interpretRaw, toReal } from "../../ir/interpret.ts";
+import memoize from "lodash-es/memoize.js";
+import { interpret, interpretTogether, toReal } from "../../ir/interpret.ts";
 import { type Module, type Op, opsOf, typeOf, type ValueId } from "../../ir/module.ts";
 import { opDef } from "../../ir/registry.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
@@ -83,26 +84,28 @@ export function measureErrors(
   const seen = magnitudes === "run" ? observe({ module, weights }, [inputs]) : undefined;
   const ulps = new Map(opsOf(module).map((op) => [op.result, opUlps(module, op, seen)]));
   const next = createNoise();
-  const roomy = withRoom(module);
   const bounds = new Map<ValueId, number>();
-  for (const { together, factor } of trials) {
-    const disturb = (id: ValueId, raw: Tensor, op: Op | undefined): Tensor => {
-      const isMade = op !== undefined && op.name !== "share";
-      const rounded = rounding === "on" && !isExact(id) ? roundingNoise(typeOf(module, id)) : undefined;
-      const move = isMade ? ulpNoise(ulps.get(id) ?? 0, lowEnds.unitsOf(op, seen)) : rounded;
-      if (!move) return raw;
-      const shared = isMade && together ? Math.sign(next()) * systematicPart : undefined;
-      const { lo, hi } = boundsOfIntegers(module, id);
-      const data = new Float64Array(raw.data.length);
-      for (let i = 0; i < data.length; i++) {
-        const moved = move(raw.data[i]!, shared ?? next());
-        data[i] = moved >= lo && moved <= hi ? moved : raw.data[i]!;
-      }
-      return { shape: raw.shape, data };
-    };
-    const moved = interpretRaw(roomy, weights, inputs, {
-      adjust: (id, raw, op) => decisions.hold(id, lowEnds.admit(id, disturb(id, raw, op)), op, factor),
-    });
+  const disturb = (id: ValueId, raw: Tensor, op: Op | undefined, together: boolean): Tensor => {
+    const isMade = op !== undefined && op.name !== "share";
+    if (!isMade) return rounding === "on" && !isExact(id) ? moveRounded(raw, typeOf(module, id), next) : raw;
+    const move = ulpNoise(ulps.get(id) ?? 0, lowEnds.unitsOf(op, seen));
+    if (!move) return raw;
+    const shared = together ? Math.sign(next()) * systematicPart : undefined;
+    const { lo, hi } = boundsOfIntegers(module, id);
+    const data = new Float64Array(raw.data.length);
+    for (let i = 0; i < data.length; i++) {
+      const moved = move(raw.data[i]!, shared ?? next());
+      data[i] = moved >= lo && moved <= hi ? moved : raw.data[i]!;
+    }
+    return { shape: raw.shape, data };
+  };
+  const adjusts = trials.map(({ together, factor }) => {
+    const hold = decisions.run(factor);
+    return (id: ValueId, raw: Tensor, op: Op | undefined): Tensor =>
+      hold(id, lowEnds.admit(id, disturb(id, raw, op, together)), op);
+  });
+  interpretTogether(withRoom(module), weights, inputs, adjusts).forEach((moved, trial) => {
+    const { factor } = trials[trial]!;
     for (const [id, { data }] of exact) {
       // What stays shared is in integers.
       const other = toReal(moved.get(id)!, typeOf(module, id).element).data;
@@ -110,7 +113,7 @@ export function measureErrors(
       for (let at = 0; at < data.length; at++) most = Math.max(most, factor * Math.abs(data[at]! - other[at]!));
       bounds.set(id, most);
     }
-  }
+  });
   return { bounds, distances: decisions.distances };
 }
 
@@ -130,10 +133,15 @@ const movedPart = 1 / 12;
  * Moves one value of twelve by a unit, and on average one where there are fewer. Twelfths have the variance of a rounding
  * error; the error itself is a fraction of a unit, and would be rounded away again. Integers and truth values are exact.
  */
-function roundingNoise({ element, shape }: TensorType): Perturbation | undefined {
-  if (!isFixed(element) || element.scale === 0) return undefined;
+function moveRounded(raw: Tensor, { element, shape }: TensorType, next: () => number): Tensor {
+  if (!isFixed(element) || element.scale === 0) return raw;
   const part = Math.max(movedPart, Math.min(1, 1 / sizeOf(shape)));
-  return (x, noise) => (Math.abs(noise) < part ? x + Math.sign(noise) : x);
+  const data = raw.data.slice();
+  // How many stay between two that move has a geometric distribution: most elements need no number of their own.
+  const kept = (): number =>
+    part === 1 ? 0 : Math.floor(Math.log((1 + next()) / 2 || Number.MIN_VALUE) / Math.log(1 - part));
+  for (let i = kept(); i < data.length; i += 1 + kept()) data[i] = data[i]! + Math.sign(next());
+  return { shape: raw.shape, data };
 }
 
 /**
@@ -143,7 +151,7 @@ function roundingNoise({ element, shape }: TensorType): Perturbation | undefined
 function exactParams(module: Module, weights: WeightStore, weightsAre: "own" | "stand-ins"): (id: ValueId) => boolean {
   const users = usersOf(opsOf(module));
   const multiplies = (id: ValueId): boolean => (users.get(id) ?? []).every(({ name }) => opDef(name).linear === "each");
-  return (id) => {
+  return memoize((id: ValueId) => {
     const { element, shape, label } = typeOf(module, id);
     const name = module.params[id];
     if (name === undefined || !isFixed(element)) return false;
@@ -152,7 +160,7 @@ function exactParams(module: Module, weights: WeightStore, weightsAre: "own" | "
     const unit = label === "public" ? 2 ** element.scale : 1;
     const data = label === "public" || weightsAre === "own" ? weights.get(name)?.data : undefined;
     return data?.every((x) => Number.isInteger(x * unit)) === true;
-  };
+  });
 }
 
 /** Bounds of a value without fractional bits: a truth value stays one. */

@@ -28,10 +28,7 @@ export function undecidedInSingle(
       );
     },
   });
-  interpretRaw(module, weights, inputs, {
-    float32: true,
-    adjust: (id, raw, op) => decisions.hold(id, raw, op, room),
-  });
+  interpretRaw(module, weights, inputs, { float32: true, adjust: decisions.run(room) });
   const ops = opsOf(module);
   const computed = new Set(ops.map(({ result }) => result));
   // Our sum may be exact where another order of its terms rounds.

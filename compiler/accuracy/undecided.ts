@@ -1,4 +1,4 @@
-import { interpret, interpretRaw, toReal } from "../../ir/interpret.ts";
+import { interpret, interpretTogether, toReal } from "../../ir/interpret.ts";
 import { type Module, typeOf, type ValueId } from "../../ir/module.ts";
 import type { Tensor, WeightStore } from "../../ir/tensor.ts";
 import { fallOtherwise } from "./decisions.ts";
@@ -37,9 +37,9 @@ export function undecidedElements(
   const exact = interpret(module, weights, inputs);
   const found = new Map([...exact].map(([id, { data }]) => [id, new Float64Array(data.length)] as const));
   if (![...distances.values()].some((distance) => distance > 0)) return found;
-  const roomy = withRoom(module);
-  for (const adjust of fallOtherwise(module, distances, createNoise())) {
-    for (const [id, raw] of interpretRaw(roomy, weights, inputs, { adjust })) {
+  const adjusts = fallOtherwise(module, distances, createNoise());
+  for (const outputs of interpretTogether(withRoom(module), weights, inputs, adjusts)) {
+    for (const [id, raw] of outputs) {
       const moved = found.get(id)!;
       const [one, other] = [exact.get(id)!.data, toReal(raw, typeOf(module, id).element).data];
       for (const [k, x] of one.entries()) moved[k] = Math.max(moved[k]!, roomForCombinations * Math.abs(x - other[k]!));

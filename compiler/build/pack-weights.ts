@@ -143,7 +143,8 @@ function checkPackedTensor(
   }
   const limit = 2 ** (decl.width - 1);
   // Without the value: a private weight is not for messages.
-  const count = data!.filter((x) => !(x >= -limit && x < limit)).length;
+  let count = 0;
+  for (let at = 0; at < data!.length; at++) if (!(data![at]! >= -limit && data![at]! < limit)) count++;
   if (count === 0) return [];
   return [fileDiagnostic("MRL0624", at, `expected integers of ${decl.width} bits, found ${count} beyond`, recompile)];
 }

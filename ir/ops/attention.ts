@@ -4,6 +4,7 @@ import { broadcast, type Shape, sameShape, sizeOf } from "../type.ts";
 import { defineOp } from "./define.ts";
 import { boolOf, numberOf } from "./helpers/attrs.ts";
 import { hull, interval } from "./helpers/interval.ts";
+import { multiplyReals } from "./helpers/real-products.ts";
 import { capScale } from "./helpers/scales.ts";
 import { formatShape } from "./helpers/shapes.ts";
 import { expandTo } from "./helpers/tensors.ts";
@@ -27,7 +28,8 @@ function attentionShape([q, k, v, mask]: readonly Shape[]): Shape {
 
 /** Softmax of one row in place; a row of masked scores alone becomes zeros. */
 function softmaxInPlace(row: Float64Array): void {
-  const most = row.reduce((a, b) => Math.max(a, b), -Infinity);
+  let most = -Infinity;
+  for (let j = 0; j < row.length; j++) most = Math.max(most, row[j]!);
   if (most === -Infinity) return void row.fill(0);
   let sum = 0;
   for (let j = 0; j < row.length; j++) {
@@ -46,26 +48,29 @@ function attend([q, k, v, mask]: readonly Tensor[], attrs: Attrs): Tensor {
   const window = numberOf(attrs, "window");
   const added = mask && expandTo(mask, [batch, heads, rows, columns]).data;
   const out = new Float64Array(sizeOf(shape));
-  const row = new Float64Array(columns);
-  for (let line = 0; line < batch * heads * rows; line++) {
-    const i = line % rows;
-    const head = Math.floor(line / rows) % heads;
-    const group = Math.floor(line / rows / heads) * groups + Math.floor((head * groups) / heads);
-    for (let j = 0; j < columns; j++) {
-      const back = i + (columns - rows) - j;
-      row[j] = -Infinity;
-      if ((causal && back < 0) || (window !== 0 && back >= window)) continue;
-      let score = 0;
-      for (let d = 0; d < depth; d++) score += q!.data[line * depth + d]! * k!.data[(group * columns + j) * depth + d]!;
-      row[j] = scale * score + (added ? added[line * columns + j]! : 0);
-    }
-    softmaxInPlace(row);
-    for (let j = 0; j < columns; j++) {
-      for (let e = 0; e < width; e++) {
-        const at = line * width + e;
-        out[at] = out[at]! + row[j]! * v!.data[(group * columns + j) * width + e]!;
+  const turned = new Float64Array(depth * columns);
+  const scores = new Float64Array(rows * columns);
+  for (let head = 0; head < batch * heads; head++) {
+    const group = Math.floor(head / heads) * groups + Math.floor(((head % heads) * groups) / heads);
+    const keys = k!.data.subarray(group * columns * depth, (group + 1) * columns * depth);
+    for (let j = 0; j < columns; j++) for (let d = 0; d < depth; d++) turned[d * columns + j] = keys[j * depth + d]!;
+    scores.fill(0);
+    multiplyReals(scores, q!.data.subarray(head * rows * depth, (head + 1) * rows * depth), turned, {
+      ...{ rows, depth, columns },
+    });
+    for (let i = 0; i < rows; i++) {
+      const row = scores.subarray(i * columns, (i + 1) * columns);
+      for (let j = 0; j < columns; j++) {
+        const back = i + (columns - rows) - j;
+        const isSeen = !(causal && back < 0) && !(window !== 0 && back >= window);
+        row[j] = isSeen ? scale * row[j]! + (added ? added[(head * rows + i) * columns + j]! : 0) : -Infinity;
       }
+      softmaxInPlace(row);
     }
+    const values = v!.data.subarray(group * columns * width, (group + 1) * columns * width);
+    multiplyReals(out.subarray(head * rows * width, (head + 1) * rows * width), scores, values, {
+      ...{ rows, depth: columns, columns: width },
+    });
   }
   return { shape, data: out };
 }

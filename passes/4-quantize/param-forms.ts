@@ -1,10 +1,11 @@
 import sortBy from "lodash-es/sortBy.js";
 import type { Diagnostic } from "../../ir/diagnostic.ts";
+import { largestOf } from "../../ir/ops/helpers/tensors.ts";
 import type { Tensor } from "../../ir/tensor.ts";
 import { bitsFor, type FixedPoint, fx, type Interval } from "../../ir/type.ts";
 import { leastElement } from "./positive-weights.ts";
 import { weightBits, widestWeight } from "./precision.ts";
-import { largestMagnitude, weightScale } from "./weight-bounds.ts";
+import { weightScale } from "./weight-bounds.ts";
 
 /**
  * How an operator uses a param: as a factor, whose scale is free, or as an addend at the scale of the other operands.
@@ -25,7 +26,7 @@ export function publicForm(value: Tensor, wanted: number, use: ParamUse, signifi
       ? scalarScale(value.data[0]!, Math.max(wanted, significant ?? 0))
       : fitting(
           value,
-          weightScale(largestMagnitude(value), { weight: wanted, significant }),
+          weightScale(largestOf(value), { weight: wanted, significant }),
           significant === undefined ? weightBits : widestWeight,
         );
   return fx(bitsFor(range, scale), scale);
@@ -46,7 +47,7 @@ function extremes({ data }: Tensor): Interval {
 }
 
 function fitting(value: Tensor, wanted: number, bits: number): number {
-  const most = largestMagnitude(value);
+  const most = largestOf(value);
   let scale = wanted;
   while (scale > 0 && most * 2 ** scale >= 2 ** (bits - 1) - 0.5) scale--;
   while (scale > 0 && value.data.every((x) => Number.isInteger(x * 2 ** (scale - 1)))) scale--;
@@ -70,7 +71,7 @@ export interface UnfitWeight {
 
 export function checkFits(name: string, value: Tensor, form: FixedPoint): UnfitWeight | undefined {
   const limit = 2 ** (form.width - 1);
-  const most = largestMagnitude(value);
+  const most = largestOf(value);
   if (Math.round(most * 2 ** form.scale) < limit) return undefined;
   return { name, most, limit: limit / 2 ** form.scale };
 }

@@ -1,4 +1,5 @@
 import { type Module, type Op, opsOf, type ValueId } from "../../ir/module.ts";
+import { largestOf } from "../../ir/ops/helpers/tensors.ts";
 import { opDef, resultRange } from "../../ir/registry.ts";
 import { hasData } from "../../ir/tensor.ts";
 import type { Interval } from "../../ir/type.ts";
@@ -6,7 +7,6 @@ import type { PassState } from "../pass.ts";
 import type { Observation } from "./calibration-types.ts";
 import { hasInnerRange, type InnerRange } from "./inner-ranges.ts";
 import { leastElement, weightsThatStayPositive } from "./positive-weights.ts";
-import { largestMagnitude } from "./weight-bounds.ts";
 import { valuesThatStayPositive, type WidenOptions, widenRanges } from "./widen-ranges.ts";
 
 /**
@@ -145,7 +145,7 @@ export function publishWeights(
   for (const [id, name] of Object.entries(module.params)) {
     const weight = weights.get(name);
     if (module.values[id]!.type.label !== "server" || !weight || !hasData(weight)) continue;
-    if (!given.has(id)) bounds.set(id, publish(id, "weight", below * largestMagnitude(weight)));
+    if (!given.has(id)) bounds.set(id, publish(id, "weight", below * largestOf(weight)));
     if (!positive.has(id)) continue;
     // One that is not positive publishes the least exponent, which bounds nothing.
     const most = publish(id, "least", Math.max(0, leastElement(weight)));

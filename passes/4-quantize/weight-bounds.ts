@@ -1,6 +1,7 @@
 import type { ValueId } from "../../ir/module.ts";
 import type { Precision } from "../../ir/ops/define.ts";
-import { hasData, type Tensor } from "../../ir/tensor.ts";
+import { largestOf } from "../../ir/ops/helpers/tensors.ts";
+import { hasData } from "../../ir/tensor.ts";
 import type { PassState } from "../pass.ts";
 import { weightBits } from "./precision.ts";
 
@@ -10,8 +11,6 @@ const leastBound = 8;
 const room = 4;
 /** Public magnitudes below 2^−6 count as that: initial values of 4,096 inputs. Training may enlarge smaller ones. */
 const mostBelow = 6;
-
-export const largestMagnitude = ({ data }: Tensor): number => data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 
 const powerAbove = (x: number): number => 2 ** Math.ceil(Math.log2(x));
 
@@ -27,7 +26,7 @@ export function publicMagnitudes(
     Object.entries(module.params).flatMap(([id, name]): [ValueId, number][] => {
       if (module.values[id]!.type.label !== "server") return [];
       const weight = weights.get(name);
-      const known = weight && hasData(weight) ? largestMagnitude(weight) : 0;
+      const known = weight && hasData(weight) ? largestOf(weight) : 0;
       return [[id, published.get(id) ?? known]];
     }),
   );

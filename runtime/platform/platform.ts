@@ -5,7 +5,7 @@ export interface Platform {
    * last one ended. It adds, rotates and XORs, and has no tables: also in a browser, no time depends on the key.
    */
   keystream(key: Uint8Array, nonce: Uint8Array): (bytes: number) => Uint8Array;
-  /** HKDF-SHA256 with an empty salt (RFC 5869). */
+  /** HKDF-SHA256 with an empty salt (RFC 5869). The bytes of a secret must not change between calls. */
   expand(secret: Uint8Array, info: Uint8Array, bytes: number): Uint8Array;
   /** Random bytes from the operating system. */
   systemRandom(bytes: number): Uint8Array;

@@ -30,8 +30,13 @@ export function broadcastShapes(a: Shape, b: Shape): Shape {
 /** Strides that read a dense tensor of shape `from` in the shape `to`: 0 along the repeated axes. */
 export function broadcastStrides(from: Shape, to: Shape): number[] {
   const added = to.length - from.length;
-  const strides = denseStrides(from);
-  return to.map((_, axis) => (axis < added || from[axis - added] === 1 ? 0 : strides[axis - added]!));
+  const strides = new Array<number>(to.length).fill(0);
+  let stride = 1;
+  for (let axis = from.length - 1; axis >= 0; axis--) {
+    if (from[axis] !== 1) strides[axis + added] = stride;
+    stride *= from[axis]!;
+  }
+  return strides;
 }
 
 /** One run of elements: dense from `at`, and in two strided operands from `i` by `stepI` and from `j` by `stepJ`. */
@@ -78,16 +83,17 @@ export function broadcastAxes(from: Shape, to: Shape): readonly Axis[] {
 
 function mergedAxes(shape: Shape, stridesI: readonly number[], stridesJ: readonly number[]) {
   const axes: { size: number; i: number; j: number }[] = [];
-  shape.forEach((size, axis) => {
-    if (size === 1) return;
+  for (let axis = 0; axis < shape.length; axis++) {
+    const size = shape[axis]!;
+    if (size === 1) continue;
     const i = stridesI[axis]!;
     const j = stridesJ[axis]!;
-    const outer = axes.at(-1);
+    const outer = axes[axes.length - 1];
     if (outer && outer.i === i * size && outer.j === j * size) {
       axes[axes.length - 1] = { size: outer.size * size, i, j };
     } else {
       axes.push({ size, i, j });
     }
-  });
+  }
   return axes;
 }

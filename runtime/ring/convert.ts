@@ -22,13 +22,24 @@ export function residue(n: number, width: number): RingTensor {
 /** Two's complement residues of integers. @throws RangeError with the index of a value that is not a safe integer. */
 export function fromIntegers(a: IntTensor, width: number): RingTensor {
   return kernel([a], a.shape, width, (out, values) => {
+    const stray = firstUnsafe(values);
+    if (stray >= 0) throw new RangeError(`element ${stray}: ${values[stray]} is not an integer below 2^53`);
     const mask = topMask(width);
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i]!;
-      if (!Number.isSafeInteger(value)) throw new RangeError(`element ${i}: ${value} is not an integer below 2^53`);
-      store(out, i, value, width, mask);
+    if (width <= 32) for (let i = 0; i < values.length; i++) out[i] = values[i]! & mask;
+    else {
+      for (let i = 0; i < values.length; i++) {
+        const value = values[i]!;
+        out[2 * i] = value;
+        out[2 * i + 1] = Math.floor(value * 2 ** -32) & mask;
+      }
     }
   });
+}
+
+/** The index of the first value that is no safe integer, or −1. */
+function firstUnsafe(values: Float64Array): number {
+  for (let i = 0; i < values.length; i++) if (!Number.isSafeInteger(values[i])) return i;
+  return -1;
 }
 
 /**
@@ -38,7 +49,7 @@ export function fromIntegers(a: IntTensor, width: number): RingTensor {
 export function toIntegers(a: RingTensor): IntTensor {
   if (a.data === undefined) return intTensor(a.shape, undefined);
   const values = signedValues(a, a.data);
-  const index = a.width > 53 ? values.findIndex((value) => !Number.isSafeInteger(value)) : -1;
+  const index = a.width > 53 ? firstUnsafe(values) : -1;
   if (index >= 0) throw new RangeError(`element ${index}: ${values[index]} is not below 2^53`);
   return intTensor(a.shape, values);
 }

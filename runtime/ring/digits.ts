@@ -35,6 +35,45 @@ export function digitsFor(width: number, bound: number): Digit[] {
   return digits;
 }
 
+/** Digits of both operands of a product of residues, and its parts. */
+export interface DigitPairs {
+  readonly digits: readonly Digit[];
+  /** Digit i of x times digit j of y belongs at a position; `block` as above. */
+  readonly pairs: readonly {
+    readonly i: number;
+    readonly j: number;
+    readonly position: number;
+    readonly block: number;
+  }[];
+}
+
+/**
+ * Digits with which x·y mod 2^width, of residues, takes the fewest i32 dot products.
+ *
+ * Law: x·y ≡ Σ digit_i · digit_j · 2^(position_i + position_j) mod 2^width, and pairs at a position ≥ width give 0. At
+ * a position ≥ width − 32 the sum may wrap, as above. Below, block · 2^(2·bits − 2) < 2^31.
+ */
+export function digitPairsFor(width: number): DigitPairs {
+  for (let count = 1; ; count++) {
+    const size = Math.ceil(width / count);
+    const exact = width > LANE;
+    const room = Math.floor((2 ** 31 - 1) / 2 ** (2 * size - 2));
+    if (size > 16 || (exact && room < SHORTEST_BLOCK)) continue;
+    const digits = Array.from({ length: count }, (_, k) => {
+      const position = k * size;
+      return { position, bits: Math.min(size, width - position), block: exact ? room : Number.POSITIVE_INFINITY };
+    }).filter(({ bits }) => bits > 0);
+    const pairs = digits.flatMap((x, i) =>
+      digits.flatMap((y, j) => {
+        const position = x.position + y.position;
+        const block = position >= width - LANE ? Number.POSITIVE_INFINITY : room;
+        return position < width ? [{ i, j, position, block }] : [];
+      }),
+    );
+    return { digits, pairs };
+  }
+}
+
 /** Σ half_k · 2^position_k as two lanes: added to a residue, it makes every digit non-negative (targets/wasm/split.ts). */
 export function biasOf(digits: readonly Digit[]): readonly [low: number, high: number] {
   const lanes: [number, number] = [0, 0];

@@ -39,6 +39,7 @@ export {
   type RingTensor,
   ringTensor,
   type Shape,
+  sameShape,
   sizeOf,
   zeros,
 } from "./tensor.ts";

@@ -44,24 +44,24 @@ export function slice<T extends KernelTensor>(
   if (starts.length !== rank || ends.length !== rank || steps.length !== rank || steps.includes(0)) {
     throw new RangeError(`slice [${starts}]…[${ends}] by [${steps}] does not fit [${a.shape}]`);
   }
-  const shape = starts.map((start, axis) => Math.max(0, Math.ceil((ends[axis]! - start) / steps[axis]!)));
+  const shape = new Array<number>(rank);
   const strides = denseStrides(a.shape);
   let offset = 0;
-  shape.forEach((size, axis) => {
-    const last = starts[axis]! + (size - 1) * steps[axis]!;
-    for (const position of size > 0 ? [starts[axis]!, last] : []) checkIndex(position, a.shape[axis]!);
-    offset += starts[axis]! * strides[axis]!;
-  });
-  const isRun =
-    steps[0] === 1 && shape.every((size, axis) => axis === 0 || (size === a.shape[axis] && steps[axis] === 1));
+  let isRun = steps[0] === 1;
+  for (let axis = 0; axis < rank; axis++) {
+    const [start, step] = [starts[axis]!, steps[axis]!];
+    const size = Math.max(0, Math.ceil((ends[axis]! - start) / step));
+    if (size > 0) {
+      checkIndex(start, a.shape[axis]!);
+      checkIndex(start + (size - 1) * step, a.shape[axis]!);
+    }
+    isRun &&= axis === 0 || (size === a.shape[axis] && step === 1);
+    shape[axis] = size;
+    offset += start * strides[axis]!;
+    strides[axis] = strides[axis]! * step;
+  }
   const run = isRun && a.kind === "ring" ? deferRun(a, shape, offset) : undefined;
-  if (run) return run as T;
-  return view(
-    a,
-    shape,
-    offset,
-    strides.map((stride, axis) => stride * steps[axis]!),
-  );
+  return (run as T | undefined) ?? view(a, shape, offset, strides);
 }
 
 /** Repeats along axes of size 1 and new leading axes. @throws RangeError if a does not broadcast to the shape. */
@@ -77,8 +77,7 @@ export function concat<T extends KernelTensor>(tensors: readonly T[], axis: numb
   const first = tensors[0];
   if (first === undefined) throw new RangeError("concat of no tensors");
   const at = checkIndex(axis < 0 ? axis + first.shape.length : axis, first.shape.length);
-  const beside = (a: T) => `${a.kind === "ring" ? a.width : "integers"}: ${a.shape.with(at, 0)}`;
-  const other = tensors.find((a) => a.shape.length !== first.shape.length || beside(a) !== beside(first));
+  const other = tensors.find((a) => !areBeside(a, first, at));
   if (other) throw new RangeError(`concat along ${at}: ${describe(first)} and ${describe(other)} do not fit`);
   const shape = first.shape.with(
     at,
@@ -104,6 +103,14 @@ export function concat<T extends KernelTensor>(tensors: readonly T[], axis: numb
       offset += block;
     });
   });
+}
+
+/** Whether two tensors are of one kind and width, and of one shape but for an axis. */
+function areBeside(a: KernelTensor, b: KernelTensor, axis: number): boolean {
+  if (a.kind !== b.kind || (a.kind === "ring" && b.kind === "ring" && a.width !== b.width)) return false;
+  if (a.shape.length !== b.shape.length) return false;
+  for (let k = 0; k < a.shape.length; k++) if (k !== axis && a.shape[k] !== b.shape[k]) return false;
+  return true;
 }
 
 /** Public positions, or a function that lays them out: for a meta tensor, of which only the shape matters, none is. */

@@ -1,12 +1,11 @@
-import { add } from "./arithmetic.ts";
 import { fromIntegers } from "./convert.ts";
 import { clearHighBits, kernel, sameWidth } from "./kernel.ts";
+import { multiplyByDigitPairs, paysByDigits } from "./matmul-digit-pairs.ts";
 import { multiplyByDigits } from "./matmul-dot.ts";
 import { multiplyPlain } from "./matmul-plain.ts";
 import { multiplyResidues } from "./matmul-product.ts";
 import { type MatrixProduct, productsOf } from "./matmul-shapes.ts";
-import { packedWeight, wideWeight } from "./packed-weight.ts";
-import { shiftLeft } from "./shift.ts";
+import { packedWeight } from "./packed-weight.ts";
 import { type IntTensor, lanesOf, type RingTensor } from "./tensor.ts";
 
 /** Multiplications of one matrix product below which copying to WebAssembly costs more than it saves. */
@@ -24,19 +23,13 @@ export function matmul(x: RingTensor, y: RingTensor): RingTensor {
 }
 
 /**
- * x[..., M, K] · w[..., K, N] mod 2^width for integers that this party knows. Weights that fit 16 bits use the digit
- * kernels and are packed once: their data must not change afterwards. Wider ones take two such products,
- * x·w = x·low + (2^16·x)·high, which is three to six times as fast as a product of residues.
+ * x[..., M, K] · w[..., K, N] mod 2^width for integers that this party knows. Weights that fit 32 bits use the digit
+ * kernels and are packed once: their data must not change afterwards.
  * @throws RangeError as `matmul` does, and for a weight that is not a safe integer.
  */
 export function matmulInteger(x: RingTensor, w: IntTensor): RingTensor {
   const { width } = x;
   const { shape, products } = productsOf(x.shape, w.shape);
-  const wide = x.data === undefined || areSmall(products) ? undefined : wideWeight(w);
-  if (wide) {
-    const low = matmulInteger(x, wide.low);
-    return width <= 16 ? low : add(low, matmulInteger(shiftLeft(x, 16), wide.high));
-  }
   return kernel([x, w], shape, width, (out, a) => {
     const packed = areSmall(products) ? undefined : packedWeight(w);
     if (packed === undefined) {
@@ -55,8 +48,12 @@ function multiply(
   width: number,
   products: readonly MatrixProduct[],
 ): void {
-  const run = areSmall(products) ? multiplyPlain : multiplyResidues;
-  for (const product of products) run(out, x, y, lanesOf(width), product);
+  const lanes = lanesOf(width);
+  for (const product of products) {
+    if (areSmall(products)) multiplyPlain(out, x, y, lanes, product);
+    else if (paysByDigits(width, product)) multiplyByDigitPairs(out, x, y, width, product);
+    else multiplyResidues(out, x, y, lanes, product);
+  }
   clearHighBits(out, width);
 }
 

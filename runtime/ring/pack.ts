@@ -39,16 +39,30 @@ export function unpack(bytes: Uint8Array, shape: Shape, width: number): RingTens
   }
   if (isWorthDeferring(sizeOf(shape), [])) return deferUnpacking(shape, width, bytes);
   if (width === 8) return ringTensor(shape, width, new Uint32Array(bytes));
-  // One word of slack, since unpackWords reads the word after the one that an element begins in.
-  const words = new Uint32Array(Math.ceil(expected / 4) + (width % 32 === 0 ? 0 : 2));
-  new Uint8Array(words.buffer).set(bytes);
-  if (width % 32 === 0) return ringTensor(shape, width, words);
   const count = sizeOf(shape);
-  if (width === 16) return ringTensor(shape, width, new Uint32Array(new Uint16Array(words.buffer, 0, count)));
   const data = new Uint32Array(count * lanesOf(width));
+  if (width % 32 === 0) {
+    new Uint8Array(data.buffer).set(bytes);
+    return ringTensor(shape, width, data);
+  }
+  // One word of slack, since unpackWords reads the word after the one that an element begins in.
+  const words = wordsOf(bytes, Math.ceil(expected / 4) + 2);
+  if (width === 16) {
+    data.set(new Uint16Array(words.buffer, 0, count));
+    return ringTensor(shape, width, data);
+  }
   if (width === 1) unpackBits(data, words);
   else unpackWords(data, words, width);
   return ringTensor(shape, width, data);
+}
+
+let scratch = new Uint32Array(1024);
+
+/** The bytes as words, in memory that serves one call after the other. */
+function wordsOf(bytes: Uint8Array, count: number): Uint32Array {
+  if (scratch.length < count) scratch = new Uint32Array(2 * count);
+  new Uint8Array(scratch.buffer).set(bytes);
+  return scratch;
 }
 
 function packBits(words: Uint32Array, data: Uint32Array): void {

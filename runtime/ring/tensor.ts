@@ -27,13 +27,26 @@ export interface IntTensor {
 }
 
 export function sizeOf(shape: Shape): number {
-  return shape.reduce((product, size) => product * size, 1);
+  let size = 1;
+  for (let axis = 0; axis < shape.length; axis++) size *= shape[axis]!;
+  return size;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let axis = 0; axis < a.length; axis++) if (a[axis] !== b[axis]) return false;
+  return true;
 }
 
 export const lanesOf = (width: number): 1 | 2 => (width <= 32 ? 1 : 2);
 
-export function ringTensor(shape: Shape, width: number, data: Uint32Array | undefined): RingTensor {
+function checkWidth(width: number): void {
   if (!Number.isInteger(width) || width < 1 || width > 64) throw new RangeError(`ring width ${width} is not in 1…64`);
+}
+
+export function ringTensor(shape: Shape, width: number, data: Uint32Array | undefined): RingTensor {
+  checkWidth(width);
   if (data && data.length !== sizeOf(shape) * lanesOf(width)) {
     throw new RangeError(
       `ring tensor [${shape}] of ${width} bits needs ${sizeOf(shape) * lanesOf(width)} lanes, got ${data.length}`,
@@ -68,7 +81,8 @@ export const isMeta = (tensor: RingTensor | IntTensor): boolean =>
 export const metaTensor = (shape: Shape, width: number): RingTensor => ringTensor(shape, width, undefined);
 
 export function zeros(shape: Shape, width: number): RingTensor {
-  return ringTensor(shape, width, new Uint32Array(sizeOf(shape) * lanesOf(width)));
+  checkWidth(width);
+  return { kind: "ring", shape, width, data: new Uint32Array(sizeOf(shape) * lanesOf(width)) };
 }
 
 export const intTensor = (shape: Shape, data: Float64Array | undefined): IntTensor => ({ kind: "int", shape, data });

@@ -1,16 +1,23 @@
 import { instantiate, type WasmMemory } from "../kernels/index.ts";
-import { chachaBase64, kernelBase64 } from "./kernels.generated.ts";
+import { chachaBase64, kernelBase64, residuesBase64 } from "./kernels.generated.ts";
 
 /** The exports that targets/wasm emits; all arguments are byte addresses, byte strides and counts. */
-export interface WasmKernels {
+interface DigitKernels {
   readonly memory: WasmMemory;
   readonly split32: SplitKernel;
   readonly split64: SplitKernel;
   readonly dot32: DotKernel;
   readonly dot64: DotKernel;
+  readonly panel: (from: number, stride: number, to: number, pairs: number) => void;
+}
+
+/** Those that multiply residues as they are, in the same memory. */
+interface ResidueKernels {
   readonly product32: ProductKernel;
   readonly product64: ProductKernel;
 }
+
+export type WasmKernels = DigitKernels & ResidueKernels;
 
 type SplitKernel = (
   from: number,
@@ -56,7 +63,11 @@ const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (c
 
 /** The kernels, compiled at first use. */
 export function kernels(): WasmKernels {
-  loaded ??= instantiate(bytesOf(kernelBase64)) as WasmKernels;
+  if (loaded) return loaded;
+  const kernel = instantiate(bytesOf(kernelBase64)) as DigitKernels;
+  const residues = instantiate(bytesOf(residuesBase64), { kernel: { memory: kernel.memory } }) as ResidueKernels;
+  // Exports are properties of frozen objects, which a spread copies.
+  loaded = { ...kernel, ...residues };
   return loaded;
 }
 

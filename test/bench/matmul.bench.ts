@@ -39,7 +39,10 @@ function casesOf([m, k, n]: (typeof sizes)[number]): Case[] {
       kinds.push([`${width} bits x int${bits}`, () => matmulInteger(x, w)]);
     }
   }
-  for (const width of [64, 32]) {
+  const [x37, w24] = [residues(m, k, 37), weights(k, n, 24)];
+  kinds.push(["37 bits x int24", () => matmulInteger(x37, w24)]);
+  // 64 and 32 bits multiply residues, the others their digits (runtime/ring/matmul-digit-pairs.ts).
+  for (const width of [64, 42, 37, 32, 16]) {
     const [x, y] = [residues(m, k, width), residues(k, n, width)];
     kinds.push([`${width} bits x ${width} bits`, () => matmul(x, y)]);
   }

@@ -71,7 +71,15 @@ test("a query is refused before anybody is reached", async () => {
   });
   await expect(asked).rejects.toThrow(/MRL0813/);
   await expect(
-    query({ build, server: nobody, dealer: nobody, identity: folders.client, inputs: { x: beyond }, clamp: true }),
+    query({
+      build,
+      server: nobody,
+      dealer: nobody,
+      identity: folders.client,
+      inputs: { x: beyond },
+      clamp: true,
+      patience: 0,
+    }),
   ).rejects.not.toThrow(/MRL0813/);
 });
 

@@ -77,7 +77,7 @@ export interface StreamDraw {
   /** Result of the same draw at the corrupted party. */
   readonly atCorrupted: RingTensor;
   /** Result of the first draw of this use, whatever the operator. */
-  readonly first: RingTensor;
+  readonly first: () => RingTensor;
 }
 export type Break = (draw: StreamDraw) => RingTensor;
 
@@ -96,16 +96,14 @@ function fixedStreams(corrupted: Corrupted, run: number, breaks: Break | undefin
       const other = plain(ownSource[corrupted], label, use);
       return {
         bytes: own.bytes,
-        ring: (shape, width) =>
-          change({
-            source,
-            use,
-            corrupted,
-            drawn: own.ring(shape, width),
-            atCorrupted: other.ring(shape, width),
+        ring: (shape, width) => {
+          const atCorrupted = other.ring(shape, width);
+          return change({
+            ...{ source, use, corrupted, atCorrupted, drawn: own.ring(shape, width) },
             // The lowest bits of the same words, whatever the width.
-            first: narrow(plain(source, "any", use).ring(shape, 64), width),
-          }),
+            first: () => narrow(plain(source, "any", use).ring(shape, 64), width),
+          });
+        },
       };
     };
     return (label, use) => {

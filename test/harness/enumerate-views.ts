@@ -70,7 +70,7 @@ class Tape {
           const drawn = draw(source);
           if (!change) return drawn;
           const atCorrupted = use === "mask" ? draw(ownSource[corrupted]) : drawn;
-          return change({ source, use, drawn, corrupted, atCorrupted, first: drawn });
+          return change({ source, use, drawn, corrupted, atCorrupted, first: () => drawn });
         },
       });
     };

@@ -28,8 +28,8 @@ export const breaks = {
   "seven of eight mask bits are zero": maskOf((r) => lanes(r, (lane) => lane & 0x01010101)),
   "mask is drawn from 2^26": maskOf((r) => lowest(r, 26)),
   "a selecting bit is opened unmasked": maskOf((r) => (r.width === 1 ? sub(r, r) : r)),
-  "one mask serves every opening": ({ use, drawn, first }) => (use === "mask" ? first : drawn),
-  "one client mask serves two queries": ({ use, drawn, first }) => (use === "client" ? first : drawn),
+  "one mask serves every opening": ({ use, drawn, first }) => (use === "mask" ? first() : drawn),
+  "one client mask serves two queries": ({ use, drawn, first }) => (use === "client" ? first() : drawn),
   "what the dealer sends is not masked": ({ use, source, drawn }) =>
     use === "dealt" && source === "client" ? zeros(drawn.shape, drawn.width) : drawn,
   "client mask is 0": ({ use, drawn }) => (use === "client" ? zeros(drawn.shape, drawn.width) : drawn),

@@ -9,18 +9,20 @@ const kernels = [...pathsIn(root, "runtime/ring"), ...pathsIn(root, "runtime/ker
 /** Kernels that do, and why this reveals nothing about a share. A kernel that no longer does must leave the table. */
 const allowed: Readonly<Record<string, string>> = {
   "bits.ts bitWide": "an opened masked index, which both parties know, selects the lane",
-  "convert.ts fromIntegers": "a party's own plain integers, before they are shared: it refuses what no ring holds",
+  "convert.ts firstUnsafe": "a party's own plain integers, before they are shared: it refuses what no ring holds",
   "convert.ts fromReal": "a party's own plain numbers, before they are shared: likewise",
   "ggm.ts descend": "the side is a bit of an opened masked value, or the body visits both sides",
   "ggm.ts isBelowPoint": "an opened masked value determines the descent",
   "lookups.ts entriesFrom": "the position in a table is an opened masked index",
   "lookups.ts reversedTables": "an opened masked index rotates the table",
   "lookups.ts selectedSums": "an opened masked index rotates the table; every entry is read",
+  "matmul.ts matmulInteger": "how many parts of 16 bits plain weights have, at the server that knows them",
   "pack.ts unpack": "padding of a received frame: zero whatever the secrets are, else the frame is refused",
-  "packed-weight.ts packPanels": "bounds of plain weights, at the server that knows them, select the kernel",
+  "packed-weight.ts packParts": "bounds of plain weights, at the server that knows them, select the kernel",
   "runtime/kernels/builder.ts bitLength": "a public number, written in a kernel",
   "runtime/kernels/builder.ts kernelBuilder": "likewise: a power of two is a shift",
   "runtime/kernels/interpret.ts arrayOf": "the length of an array",
+  "packed-weight.ts packedWeight": "likewise",
   "portable-math.ts powerOfTwo": "exponents of opened masked values, and of masks at the dealer alone",
 };
 

@@ -1,5 +1,4 @@
 import type { Tensor } from "../../tensor.ts";
-import { map } from "./tensors.ts";
 
 /** float64 rounds integers beyond this; NaN marks such an integer until the interpreter reports it. */
 export const exactLimit = 2 ** 53;
@@ -7,7 +6,16 @@ export const exactLimit = 2 ** 53;
 /** value / 2^by, rounded half up: floor((raw + 2^(by-1)) / 2^by). A negative `by` shifts left. */
 export function shiftDown(raw: Tensor, by: number): Tensor {
   if (by === 0) return raw;
-  if (by < 0) return map(raw, (x) => x * 2 ** -by);
+  const { shape, data } = raw;
+  const out = new Float64Array(data.length);
+  const unit = 2 ** -by;
   const half = 2 ** (by - 1);
-  return map(raw, (x) => (Math.abs(x) < exactLimit ? Math.floor((x + half) / 2 ** by) : Number.NaN));
+  if (by < 0) for (let i = 0; i < out.length; i++) out[i] = data[i]! * unit;
+  else {
+    for (let i = 0; i < out.length; i++) {
+      const x = data[i]!;
+      out[i] = Math.abs(x) < exactLimit ? Math.floor((x + half) * unit) : Number.NaN;
+    }
+  }
+  return { shape, data: out };
 }

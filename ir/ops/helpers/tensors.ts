@@ -26,6 +26,16 @@ export function map(source: Tensor, f: (x: number) => number): Tensor {
   return { shape, data: out };
 }
 
+/** Largest magnitude; NaN counts for nothing. */
+export function largestOf({ data }: Tensor): number {
+  let most = 0;
+  for (let i = 0; i < data.length; i++) {
+    const x = Math.abs(data[i]!);
+    if (x > most) most = x;
+  }
+  return most;
+}
+
 export function expandTo(source: Tensor, shape: Shape): Tensor {
   if (sameShape(source.shape, shape)) return source;
   const own = stridesOf(source.shape);

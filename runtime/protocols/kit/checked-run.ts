@@ -1,4 +1,4 @@
-import type { Shape } from "../../ring/index.ts";
+import { type Shape, sameShape } from "../../ring/index.ts";
 import type { Fixed, Operand, OperandForm, Protocol } from "./protocol-types.ts";
 
 interface Held {
@@ -37,7 +37,6 @@ const positionsAxis = 2;
 const mayBeShorter = ({ implements: operator }: Protocol, index: number): boolean =>
   index > 0 && (operator === "attention" || operator === "cached-attention");
 
-const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((size, axis) => size === b[axis]);
 const typeText = ({ shape, width }: Held): string =>
   `[${shape.join(", ")}]${width === undefined ? "" : ` in ${width} bits`}`;
 

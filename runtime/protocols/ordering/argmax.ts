@@ -3,15 +3,8 @@ import { fromIntegers, intTensor, type RingTensor, reshape, sizeOf, zeros } from
 import { maskAndOpen } from "../boundary/index.ts";
 import { type Comparison, comparisonOf, comparisonRefusal, comparisonVariants } from "../comparison/index.ts";
 import { concatMasked, defineProtocol, mapMasked, narrowMasked, publicShare, type Spec } from "../kit/index.ts";
-import {
-  appendPayload,
-  comparePairs,
-  type GroupIndices,
-  type Payload,
-  type RowIndices,
-  rowsAlong,
-  selectWinners,
-} from "./pairwise-comparison.ts";
+import { appendPayload, comparePairs, type Payload, selectWinners } from "./pairwise-comparison.ts";
+import { asGroups, type GroupIndices, lengthOfRow, type RowIndices, rowCount, rowsAlong } from "./row-indices.ts";
 import { rowWidth } from "./row-layout.ts";
 import { firstLevel, radixOf, radixVariants } from "./row-max.ts";
 
@@ -20,7 +13,11 @@ function indexedRows(spec: Spec): { readonly rows: RowIndices; readonly indices:
   const { shape } = spec.operands[0]!;
   const rows = rowsAlong(shape, [Number(spec.attrs.axis)]);
   const indices = new Float64Array(sizeOf(shape));
-  for (const row of rows) for (const [index, position] of row.entries()) indices[position] = index;
+  for (let row = 0; row < rowCount(rows); row++) {
+    for (let index = 0; index < lengthOfRow(rows, row); index++) {
+      indices[rows.positions[rows.starts[row]! + index]!] = index;
+    }
+  }
   return { rows, indices };
 }
 
@@ -48,7 +45,7 @@ function* indicesOfMaxima(party: Party, x: MaskedValue, spec: Spec): Steps<RingT
   let pool = x;
   let payload: Payload = { opened: fromIntegers(intTensor([indices.length], indices), spec.result.width) };
   let left = rows;
-  while (left[0]!.length > radix) {
+  while (lengthOfRow(left, 0) > radix) {
     const level = firstLevel(left, pool.opened.shape[0]!, radix);
     const current = { pool, payload };
     const winners = yield* parallel(
@@ -58,7 +55,8 @@ function* indicesOfMaxima(party: Party, x: MaskedValue, spec: Spec): Steps<RingT
     payload = winners.reduce((all, { index }) => appendPayload(all, index), payload);
     left = level.remaining;
   }
-  return selectWinners(party, payload, left, yield* comparePairs(party, pool, left, comparison));
+  const last = asGroups(left);
+  return selectWinners(party, payload, last, yield* comparePairs(party, pool, last, comparison));
 }
 
 /**

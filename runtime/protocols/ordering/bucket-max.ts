@@ -14,7 +14,8 @@ import {
 } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { entryAt, publicConstant, sliceRows as rowsOf } from "../kit/index.ts";
-import { type GroupIndices, gatherMasked, groupsOf, type RowIndices } from "./pairwise-comparison.ts";
+import { gatherMasked } from "./pairwise-comparison.ts";
+import { countingUp, lengthOfRow, longestRow, type RowIndices, rowCount, startsOf } from "./row-indices.ts";
 
 /** The integers that the elements of a masked value may be: lo, lo + 1, …, lo + count − 1. */
 export interface Buckets {
@@ -55,10 +56,10 @@ export function* bucketMax(
   { lo, count }: Buckets,
   radix: number,
 ): Steps<MaskedValue> {
-  if (rows.every((row) => row.length === 1)) return gatherMasked(x, rows.length, () => rows.flat());
+  if (longestRow(rows) === 1) return gatherMasked(x, rowCount(rows), () => rows.positions);
   const bits = counterBits(count - 1);
   const levels = levelsOf(rows, radix);
-  const widths = levels.map((groups) => counterBits(longestGroup(groups)));
+  const widths = levels.map((groups) => counterBits(longestRow(groups)));
 
   const own = unitVectors(narrow(x.mask.secret, bits), widths[0]!);
   const turned = addConstant(narrow(x.opened, bits), -lo);
@@ -81,29 +82,43 @@ export function* bucketMax(
   return yield* maskAndOpen(party, largest);
 }
 
-/** The members of each group at each level: positions in the elements, then in the groups of the level before. */
-function levelsOf(rows: RowIndices, radix: number): readonly GroupIndices[] {
-  const levels: GroupIndices[] = [];
+/**
+ * The members of each group at each level, a row each: positions in the elements, then in the groups of the level
+ * before.
+ */
+function levelsOf(rows: RowIndices, radix: number): readonly RowIndices[] {
+  const levels: RowIndices[] = [];
   let left = rows;
   do {
-    const groups = left.map((row) => groupsOf(row, radix));
-    levels.push(groups.flat());
-    let next = 0;
-    left = groups.map((row) => row.map(() => next++));
-  } while (left.some((row) => row.length > 1));
+    const { starts, positions } = left;
+    const count = rowCount(left);
+    const next = startsOf(count, (row) => Math.ceil(lengthOfRow(left, row) / radix));
+    const ends = new Int32Array(next[count]! + 1);
+    for (let row = 0, group = 0; row < count; row++) {
+      for (let from = starts[row]!; from < starts[row + 1]!; from += radix) {
+        ends[++group] = Math.min(from + radix, starts[row + 1]!);
+      }
+    }
+    levels.push({ starts: ends, positions });
+    left = { starts: next, positions: countingUp(next[count]!) };
+  } while (longestRow(left) > 1);
   return levels;
 }
 
-const longestGroup = (groups: GroupIndices): number => groups.reduce((most, { length }) => Math.max(most, length), 0);
-
 /** Sums [buckets, groups] of [buckets, elements] over the members of each group. */
-function groupSums(x: RingTensor, groups: GroupIndices): RingTensor {
+function groupSums(x: RingTensor, groups: RowIndices): RingTensor {
   const [buckets, elements] = x.shape as [number, number];
-  const longest = longestGroup(groups);
+  const [longest, count] = [longestRow(groups), rowCount(groups)];
   // A zero element that belongs to no row pads the groups.
-  const positions = () => groups.flatMap((group) => [...group, ...Array(longest - group.length).fill(elements)]);
+  const positions = (): Int32Array => {
+    const all = new Int32Array(count * longest).fill(elements);
+    for (let group = 0; group < count; group++) {
+      all.set(groups.positions.subarray(groups.starts[group]!, groups.starts[group + 1]!), group * longest);
+    }
+    return all;
+  };
   const padded = concat([x, filled(x, [buckets, 1], x.width, 0)], 1);
-  return reduceSum(gather(padded, positions, [groups.length, longest], 1), [2], false);
+  return reduceSum(gather(padded, positions, [count, longest], 1), [2], false);
 }
 
 /** [count − 1, groups]: the number of elements in bucket 1 or above, 2 or above, … */

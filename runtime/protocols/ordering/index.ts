@@ -1,3 +1,3 @@
 export { type Buckets, bucketMax, bucketsOf, maxBuckets } from "./bucket-max.ts";
-export type { RowIndices } from "./pairwise-comparison.ts";
+export { countingUp, lengthOfRow, longestRow, type RowIndices, rowCount, startsOf } from "./row-indices.ts";
 export { rowMax } from "./row-max.ts";

@@ -1,47 +1,11 @@
 import type { MaskedValue, Party, Steps } from "../../core/index.ts";
-import {
-  add,
-  addConstant,
-  concat,
-  gatherFlat,
-  mul,
-  mulConstant,
-  type RingTensor,
-  type Shape,
-  sub,
-} from "../../ring/index.ts";
+import { add, addConstant, concat, gatherFlat, mul, mulConstant, type RingTensor, sub } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import { belowThresholds, type Comparison } from "../comparison/index.ts";
 import { entryAt, gateByBit, mapMasked, negateByBit, publicShare, resizeRing, stack, subMasked } from "../kit/index.ts";
+import { type GroupIndices, groupCount, membersOf } from "./row-indices.ts";
 
 /** Shared parts of tournaments, ranks and row maxima: elements of a masked value that are compared pair by pair. */
-
-/** Rows of positions in a flat list: the elements of each row. Public: shapes and attention masks determine them. */
-export type RowIndices = readonly (readonly number[])[];
-/** Positions that are compared together, all groups of one size. */
-export type GroupIndices = readonly (readonly number[])[];
-
-/**
- * The rows of a flat tensor of this shape along axes (negative axes count from the end), in the order of the other
- * axes.
- */
-export function rowsAlong(shape: Shape, axes: readonly number[]): RowIndices {
-  const reduced = new Set(axes.map((axis) => (axis < 0 ? axis + shape.length : axis)));
-  const offsets = (among: boolean): readonly number[] =>
-    shape.reduce<readonly number[]>(
-      (all, size, axis) =>
-        reduced.has(axis) === among
-          ? all.flatMap((offset) => [...Array(size).keys()].map((k) => offset * size + k))
-          : all.map((offset) => offset * size),
-      [0],
-    );
-  const inside = offsets(true);
-  return offsets(false).map((start) => inside.map((offset) => start + offset));
-}
-
-/** Splits a row into groups of at most `radix`. */
-export const groupsOf = (row: readonly number[], radix: number): GroupIndices =>
-  [...Array(Math.ceil(row.length / radix)).keys()].map((k) => row.slice(k * radix, (k + 1) * radix));
 
 /**
  * Compares all pairs of each group. For member i it returns the masked bits "i is ahead of j", for every other j. With
@@ -54,7 +18,7 @@ export function* comparePairs(
   groups: GroupIndices,
   comparison?: Comparison,
 ): Steps<readonly (readonly MaskedValue[])[]> {
-  const members = [...groups[0]!.keys()];
+  const members = [...Array(groups.size).keys()];
   const elements = members.map((i) => memberValues(pool, groups, i));
   const pairs = members.flatMap((i) => members.slice(i + 1).map((j) => [i, j] as const));
   const differences = pairs.map(([i, j]) => subMasked(elements[i]!, elements[j]!));
@@ -108,20 +72,17 @@ function winnerShare(party: Party, { opened, secret }: Payload, factors: readonl
 }
 
 /** Elements at `count` public positions, which are laid out only where there are elements. */
-export const gatherAt = (t: RingTensor, count: number, positions: () => readonly number[]): RingTensor =>
+export const gatherAt = (t: RingTensor, count: number, positions: () => Int32Array): RingTensor =>
   gatherFlat(t, positions, [count]);
 
-export const gatherMasked = (x: MaskedValue, count: number, positions: () => readonly number[]): MaskedValue =>
+export const gatherMasked = (x: MaskedValue, count: number, positions: () => Int32Array): MaskedValue =>
   mapMasked(x, (t) => gatherAt(t, count, positions));
 
-/** The positions of member i of each group. */
-const memberPositions = (groups: GroupIndices, i: number) => (): readonly number[] => groups.map((group) => group[i]!);
-
 const memberValues = (pool: MaskedValue, groups: GroupIndices, i: number): MaskedValue =>
-  gatherMasked(pool, groups.length, memberPositions(groups, i));
+  gatherMasked(pool, groupCount(groups), () => membersOf(groups, i));
 
 function payloadOf({ opened, secret }: Payload, groups: GroupIndices, i: number): Payload {
-  const at = (t: RingTensor): RingTensor => gatherAt(t, groups.length, memberPositions(groups, i));
+  const at = (t: RingTensor): RingTensor => gatherAt(t, groupCount(groups), () => membersOf(groups, i));
   return { opened: at(opened), ...(secret && { secret: at(secret) }) };
 }
 

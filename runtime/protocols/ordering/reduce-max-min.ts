@@ -2,7 +2,7 @@ import type { MaskedValue, Share } from "../../core/index.ts";
 import { neg, reshape } from "../../ring/index.ts";
 import { comparisonOf, comparisonRefusal, comparisonVariants, scaleMismatch } from "../comparison/index.ts";
 import { defineProtocol, liftToRing, mapMasked, narrowMasked, type Protocol, type Spec } from "../kit/index.ts";
-import { rowsAlong } from "./pairwise-comparison.ts";
+import { rowsAlong } from "./row-indices.ts";
 import { rowWidth } from "./row-layout.ts";
 import { maxRadixVariants, radixOf, rowMax } from "./row-max.ts";
 
@@ -27,7 +27,7 @@ const reduceMaxMinOf = (implement: "reduce-max" | "reduce-min", towards: (x: Mas
       const [{ shape }] = spec.operands as [Spec["operands"][number]];
       const rows = rowsAlong(shape, spec.attrs.axes as readonly number[]);
       const flat = mapMasked(narrowMasked(x as MaskedValue, rowWidth(spec.operands[0]!)), (t) =>
-        reshape(t, [rows.flat().length]),
+        reshape(t, [rows.positions.length]),
       );
       const most = towards(yield* rowMax(party, towards(flat), rows, comparisonOf(spec), radixOf(spec)));
       return {

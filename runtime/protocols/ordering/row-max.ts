@@ -3,16 +3,17 @@ import { reshape } from "../../ring/index.ts";
 import { maskAndOpen } from "../boundary/index.ts";
 import type { Comparison } from "../comparison/index.ts";
 import { concatMasked, entryAt, mapMasked, type Spec } from "../kit/index.ts";
-import {
-  comparePairs,
-  type GroupIndices,
-  gatherAt,
-  gatherMasked,
-  groupsOf,
-  type RowIndices,
-  selectWinners,
-} from "./pairwise-comparison.ts";
+import { comparePairs, gatherAt, gatherMasked, selectWinners } from "./pairwise-comparison.ts";
 import { rankRows } from "./rank.ts";
+import {
+  type GroupIndices,
+  groupCount,
+  lengthOfRow,
+  longestRow,
+  type RowIndices,
+  rowCount,
+  startsOf,
+} from "./row-indices.ts";
 import { entriesAtRanks, rankBits } from "./select-by-rank.ts";
 
 /**
@@ -49,13 +50,45 @@ export interface TournamentLevel {
 
 /** Winners are appended to the pool, in order of their groups' sizes; a single element stays at its position. */
 export function firstLevel(rows: RowIndices, size: number, radix: number): TournamentLevel {
-  const groups = rows.map((row) => groupsOf(row, radix));
-  const sizes = [...Array(radix - 1).keys()].map((k) => k + 2);
-  const bySize = sizes
-    .map((members) => groups.flat().filter((group) => group.length === members))
-    .filter((same) => same.length > 0);
-  const positions = new Map(bySize.flat().map((group, k) => [group, size + k]));
-  return { bySize, remaining: groups.map((row) => row.map((group) => positions.get(group) ?? group[0]!)) };
+  const { starts, positions } = rows;
+  const count = rowCount(rows);
+  const groupsOf = (row: number): number => Math.ceil(lengthOfRow(rows, row) / radix);
+  const remaining = { starts: startsOf(count, groupsOf), positions: new Int32Array(0) };
+  remaining.positions = new Int32Array(remaining.starts[count]!);
+  /** All groups of a row have the radix' size, but for the last. */
+  const visit = (group: (from: number, members: number, at: number) => void): void => {
+    for (let row = 0; row < count; row++) {
+      let at = remaining.starts[row]!;
+      for (let from = starts[row]!; from < starts[row + 1]!; from += radix) {
+        group(from, Math.min(radix, starts[row + 1]! - from), at++);
+      }
+    }
+  };
+  const counts = new Int32Array(radix + 1);
+  visit((_, members) => counts[members]!++);
+  const bySize = [...counts.keys()]
+    .filter((members) => members > 1 && counts[members]! > 0)
+    .map((members) => ({ size: members, positions: new Int32Array(members * counts[members]!) }));
+  const groups = new Map(bySize.map((same) => [same.size, same]));
+  /** The next group of each size among its own, and its winner in the pool. */
+  const next = new Int32Array(radix + 1);
+  const winners = new Int32Array(radix + 1);
+  let pool = size;
+  for (const { size: members } of bySize) {
+    winners[members] = pool;
+    pool += counts[members]!;
+  }
+  visit((from, members, at) => {
+    const same = groups.get(members);
+    if (!same) {
+      remaining.positions[at] = positions[from]!;
+      return;
+    }
+    const to = members * next[members]!++;
+    for (let k = 0; k < members; k++) same.positions[to + k] = positions[from + k]!;
+    remaining.positions[at] = winners[members]!++;
+  });
+  return { bySize, remaining };
 }
 
 const tournaments = new WeakMap<RowIndices, Map<string, readonly TournamentLevel[]>>();
@@ -74,11 +107,11 @@ function allLevels(rows: RowIndices, size: number, radix: number): readonly Tour
   const levels: TournamentLevel[] = [];
   let left = rows;
   let next = size;
-  while (left.some((row) => row.length > 1)) {
+  while (longestRow(left) > 1) {
     const level = firstLevel(left, next, radix);
     levels.push(level);
     left = level.remaining;
-    next += level.bySize.reduce((sum, same) => sum + same.length, 0);
+    next += level.bySize.reduce((sum, same) => sum + groupCount(same), 0);
   }
   return levels;
 }
@@ -101,14 +134,14 @@ export function* rowMax(
   for (const level of levels) {
     const risen = yield* parallel(
       ...level.bySize.map((same) => {
-        const decide = same[0]!.length > maxPairwiseGroup ? groupMaxByRank : groupMax;
+        const decide = same.size > maxPairwiseGroup ? groupMaxByRank : groupMax;
         return decide(party, pool, same, comparison);
       }),
     );
     pool = risen.reduce((all, more) => concatMasked(all, more), pool);
   }
   const last = levels.at(-1)?.remaining ?? rows;
-  return gatherMasked(pool, last.length, () => last.map(([only]) => only!));
+  return gatherMasked(pool, rowCount(last), () => last.positions);
 }
 
 /**
@@ -121,11 +154,11 @@ function* groupMaxByRank(
   groups: GroupIndices,
   comparison?: Comparison,
 ): Steps<MaskedValue> {
-  const length = groups[0]!.length;
+  const { size: length, positions } = groups;
   const members = mapMasked(pool, (t) =>
     reshape(
-      gatherAt(t, groups.length * length, () => groups.flat()),
-      [groups.length, length],
+      gatherAt(t, positions.length, () => positions),
+      [groupCount(groups), length],
     ),
   );
   // Ranks plus a uniform mask of their ring: safe to open.

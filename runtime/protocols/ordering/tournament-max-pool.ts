@@ -3,7 +3,7 @@ import { reshape, sizeOf, windowLayoutOf } from "../../ring/index.ts";
 import { windowsOf } from "../arithmetic/index.ts";
 import { comparisonOf, comparisonRefusal, comparisonVariants } from "../comparison/index.ts";
 import { defineProtocol, liftToRing, mapMasked, maskedWidth, narrowMasked, type Spec } from "../kit/index.ts";
-import type { RowIndices } from "./pairwise-comparison.ts";
+import { lengthOfRow, type RowIndices, rowCount, rowIndices, startsOf } from "./row-indices.ts";
 import { maxRadixVariants, radixOf, rowMax } from "./row-max.ts";
 
 /** Positions of each window in the flat input, without the padding. Public: shapes determine them. */
@@ -11,11 +11,21 @@ function windowRows(spec: Spec): RowIndices {
   const { shape } = spec.operands[0]!;
   const spatial = shape.slice(2);
   const { area, positions } = windowLayoutOf(spatial, windowsOf(spec));
-  const windows = [...Array(positions.length / area).keys()].map((window) =>
-    [...positions.subarray(window * area, (window + 1) * area)].filter((position) => position >= 0),
+  const windows = rowIndices(
+    [...Array(positions.length / area).keys()].map((window) =>
+      [...positions.subarray(window * area, (window + 1) * area)].filter((position) => position >= 0),
+    ),
   );
-  const planes = [...Array(shape[0]! * shape[1]!).keys()];
-  return planes.flatMap((plane) => windows.map((row) => row.map((position) => plane * sizeOf(spatial) + position)));
+  const [planes, count] = [shape[0]! * shape[1]!, rowCount(windows)];
+  const all = new Int32Array(planes * windows.positions.length);
+  for (let plane = 0; plane < planes; plane++) {
+    const from = plane * sizeOf(spatial);
+    all.set(
+      windows.positions.map((position) => from + position),
+      plane * windows.positions.length,
+    );
+  }
+  return { starts: startsOf(planes * count, (row) => lengthOfRow(windows, row % count)), positions: all };
 }
 
 /**

@@ -23,6 +23,7 @@ import {
   widthBeforeRescale,
 } from "../kit/index.ts";
 import { rangeReductionScale } from "../nonlinear/index.ts";
+import { rowCount } from "../ordering/index.ts";
 import {
   expWidth,
   inverseSums,
@@ -141,12 +142,12 @@ function* maskedAttention(
 
   const { weights, sums } = yield* scoreExponentials(party, scores, layout, plan.valueWidth, plan.maximum, comparison);
   const matrix = mapMasked(weights, (t) => reshape(scatterScores(t, layout), [batch, plan.groups, perGroup, columns]));
-  const weighted = matmulMasked(party, matrix, v, (t) => reshape(t, [layout.rows.length, valueDepth]));
+  const weighted = matmulMasked(party, matrix, v, (t) => reshape(t, [rowCount(layout.rows), valueDepth]));
   const [total, inverse] = yield* parallel(
     maskAndOpen(party, plan.valueDrop > 0 ? shiftRightRounded(weighted, plan.valueDrop) : weighted),
     inverseSums(party, sums, layout, plan.maximum.bits, comparison),
   );
-  const perRow = mapMasked(inverse, (t) => reshape(t, [layout.rows.length, 1]));
+  const perRow = mapMasked(inverse, (t) => reshape(t, [rowCount(layout.rows), 1]));
   const product = multiplyMasked(party, total, perRow, widthBeforeRescale(spec.result.width, plan.productDrop));
   const result = rescale(product, plan.productDrop);
   return { kind: "share", tensor: reshape(result, [batch, heads, positions, valueDepth]) };

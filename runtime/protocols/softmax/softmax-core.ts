@@ -23,7 +23,17 @@ import {
   rangeReductionResultWidth,
   rangeReductionWidth,
 } from "../nonlinear/index.ts";
-import { type Buckets, bucketMax, bucketsOf, maxBuckets, type RowIndices, rowMax } from "../ordering/index.ts";
+import {
+  type Buckets,
+  bucketMax,
+  bucketsOf,
+  countingUp,
+  maxBuckets,
+  type RowIndices,
+  rowCount,
+  rowMax,
+  startsOf,
+} from "../ordering/index.ts";
 
 /** Fractional bits of scores in base-2 units, where the exponential of a score y is 2^y, and of the exponentials. */
 const leastScoreBits = 12;
@@ -133,20 +143,19 @@ function buildLayout(
   columns: number,
   { causal, window }: MaskPattern,
 ): Omit<ScoreLayout, "maxColumns"> {
-  const flat: number[] = [];
-  const rows: number[][] = [];
-  for (let row = 0; row < count; row++) {
-    const next = (row % positions) + 1 + columns - positions;
-    const end = causal ? Math.min(columns, next) : columns;
-    const mine: number[] = [];
-    for (let column = window > 0 ? Math.max(0, next - window) : 0; column < end; column++) {
-      mine.push(flat.length);
-      flat.push(row * columns + column);
+  const next = (row: number): number => (row % positions) + 1 + columns - positions;
+  const endOf = (row: number): number => (causal ? Math.min(columns, next(row)) : columns);
+  const firstOf = (row: number): number => (window > 0 ? Math.max(0, next(row) - window) : 0);
+  const starts = startsOf(count, (row) => Math.max(0, endOf(row) - firstOf(row)));
+  const total = starts[count]!;
+  const [flat, rowOf] = [new Int32Array(total), new Int32Array(total)];
+  for (let row = 0, at = 0; row < count; row++) {
+    for (let column = firstOf(row); column < endOf(row); column++, at++) {
+      flat[at] = row * columns + column;
+      rowOf[at] = row;
     }
-    rows.push(mine);
   }
-  const rowOf = Int32Array.from(rows.flatMap((row, index) => row.map(() => index)));
-  return { flat: Int32Array.from(flat), rows, rowOf, columns };
+  return { flat, rows: { starts, positions: countingUp(total) }, rowOf, columns };
 }
 
 /** Ring of masked scores within ±bound: differences of two fit with slack. */
@@ -253,4 +262,4 @@ export function* inverseSums(
 
 /** Flat scores as the full [rows, columns] matrix, zero for the other scores. */
 export const scatterScores = (flat: RingTensor, layout: ScoreLayout): RingTensor =>
-  scatterFlat(flat, layout.flat, [layout.rows.length, layout.columns]);
+  scatterFlat(flat, layout.flat, [rowCount(layout.rows), layout.columns]);

@@ -3,6 +3,7 @@ import { mulConstant, reshape, shiftRightRounded, sizeOf } from "../../ring/inde
 import { comparisonOf, comparisonRefusal } from "../comparison/index.ts";
 import { defineProtocol, mapMasked, multiplyMasked, rescale, type Spec, widthBeforeRescale } from "../kit/index.ts";
 import { rangeReductionScale } from "../nonlinear/index.ts";
+import { rowCount } from "../ordering/index.ts";
 import {
   expWidth,
   inverseSums,
@@ -63,7 +64,7 @@ const scoreError = (spec: Spec): number => {
 function* softmaxRows(party: Party, spec: Spec, x: Share): Steps<Share> {
   const { shape } = x.tensor;
   const layout = layoutOf(spec);
-  const count = layout.rows.length;
+  const count = rowCount(layout.rows);
   const scaled = shiftRightRounded(mulConstant(x.tensor, Math.round(Math.LOG2E * 2 ** bitsOf(spec))), shiftOf(spec));
   const comparison = comparisonOf(spec);
   const scores = reshape(scaled, [sizeOf(shape)]);

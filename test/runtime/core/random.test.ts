@@ -1,3 +1,4 @@
+import { hkdfSync } from "node:crypto";
 import { expect, test } from "vitest";
 import { createPrg, deriveSeed, freshSeed, joinSeeds } from "../../../runtime/core/random.ts";
 import * as browser from "../../../runtime/platform/browser.ts";
@@ -15,6 +16,22 @@ test("both platforms give the same keystream, whatever the sizes of the draws", 
   for (const nonce of [new Uint8Array(12), new Uint8Array(12).fill(255)]) {
     const [a, b] = [node.keystream(seed, nonce), browser.keystream(seed, nonce)];
     for (const bytes of [1, 15, 16, 17, 1024, 5000, 0, 262144, 3]) expect(hex(b(bytes))).toBe(hex(a(bytes)));
+  }
+});
+
+test("both platforms expand as HKDF of Node does, whatever the sizes and however often", () => {
+  for (const [size, bytes] of [
+    [32, 44],
+    [64, 32],
+    [100, 97],
+    [32, 1],
+    [32, 0],
+  ] as const) {
+    const secret = node.systemRandom(size);
+    for (const info of [new Uint8Array(0), node.systemRandom(70)]) {
+      const expected = hex(new Uint8Array(hkdfSync("sha256", secret, new Uint8Array(0), info, bytes)));
+      for (const platform of [node, browser, node]) expect(hex(platform.expand(secret, info, bytes))).toBe(expected);
+    }
   }
 });
 

@@ -8,6 +8,9 @@ import {
   kernelBase64,
   kernelBytes,
   kernelSha256,
+  residuesBase64,
+  residuesBytes,
+  residuesSha256,
 } from "../../../runtime/ring/kernels.generated.ts";
 import { matmul, matmulInteger } from "../../../runtime/ring/matmul.ts";
 import { matmulIntegerPlain, matmulPlain } from "../../../runtime/ring/matmul-plain.ts";
@@ -96,6 +99,7 @@ describe.each([
     [8, 31, 15],
     [9, 258, 270],
     [300, 7, 5],
+    [25, 515, 18],
   ])("%dx%dx%d", (m, k, n) => {
     const x = randomTensor([m, k], width, 17 * m + k);
     sameData(matmul(x, randomTensor([k, n], width, n)), matmulPlain(x, randomTensor([k, n], width, n)));
@@ -125,6 +129,9 @@ describe.each([
       }
       const y = filled([1030, 3], width, value);
       sameData(matmul(x, y), matmulPlain(x, y));
+      // Enough rows for digits of both.
+      const rows = filled([24, 1030], width, value);
+      sameData(matmul(rows, y), matmulPlain(rows, y));
     }
   });
 });
@@ -160,6 +167,13 @@ test("deep and tall products go through the memory in parts", () => {
   sameData(matmulInteger(tall, wide), matmulIntegerPlain(tall, wide));
 });
 
+test("digits of both operands go through the memory in parts", () => {
+  for (const width of [9, 37]) {
+    const [x, y] = [randomTensor([530, 9], width, 7), randomTensor([9, 600], width, 8)];
+    sameData(matmul(x, y), matmulPlain(x, y));
+  }
+});
+
 test("ghosts, empty products and what does not multiply", () => {
   const x = randomTensor([2, 30, 40], 64, 1);
   const unknown = intTensor([40, 50], undefined);
@@ -179,7 +193,8 @@ test("ghosts, empty products and what does not multiply", () => {
 });
 
 test.each([
-  ["matrix products", kernelBase64, kernelBytes, kernelSha256],
+  ["products by digits", kernelBase64, kernelBytes, kernelSha256],
+  ["products of residues", residuesBase64, residuesBytes, residuesSha256],
   ["ChaCha20", chachaBase64, chachaBytes, chachaSha256],
 ])("the module of %s is what its checksum says, and small enough for a browser's main thread", (_, base64, size, sha256) => {
   const bytes = Buffer.from(base64, "base64");

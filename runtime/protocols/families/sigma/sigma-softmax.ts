@@ -26,7 +26,7 @@ import {
   selectMasked,
   subMasked,
 } from "../../kit/index.ts";
-import type { RowIndices } from "../../ordering/index.ts";
+import { lengthOfRow, longestRow, type RowIndices, rowCount, startsOf } from "../../ordering/index.ts";
 import { type ScoreLayout, scatterScores } from "../../softmax/index.ts";
 import { dpfComparison, lookUpTable, scaledProduct, truncateReduce, truncateWithSlack } from "./sigma-core.ts";
 
@@ -70,15 +70,28 @@ function treeOf(rows: RowIndices, size: number): MaximumTree {
   const levels: TreeLevel[] = [];
   let next = size;
   let left: RowIndices = rows;
-  while (left.some((row) => row.length > 1)) {
-    const pairs = (side: 0 | 1): Int32Array =>
-      Int32Array.from(
-        left.flatMap((row) => row.filter((_, k) => k % 2 === side && (side === 1 || k + 1 < row.length))),
-      );
-    levels.push({ first: pairs(0), second: pairs(1) });
-    left = left.map((row) => row.flatMap((p, k) => (k % 2 === 1 ? [] : k + 1 < row.length ? [next++] : [p])));
+  while (longestRow(left) > 1) {
+    const { starts, positions } = left;
+    const count = rowCount(left);
+    const after = startsOf(count, (row) => Math.ceil(lengthOfRow(left, row) / 2));
+    const pairs = positions.length - after[count]!;
+    const [first, second] = [new Int32Array(pairs), new Int32Array(pairs)];
+    const remaining = new Int32Array(after[count]!);
+    let pair = 0;
+    for (let row = 0, to = 0; row < count; row++) {
+      for (let at = starts[row]!; at < starts[row + 1]!; at += 2) {
+        const isPair = at + 1 < starts[row + 1]!;
+        if (isPair) {
+          first[pair] = positions[at]!;
+          second[pair++] = positions[at + 1]!;
+        }
+        remaining[to++] = isPair ? next++ : positions[at]!;
+      }
+    }
+    levels.push({ first, second });
+    left = { starts: after, positions: remaining };
   }
-  const tree = { levels, tops: Int32Array.from(left, ([only]) => only!) };
+  const tree = { levels, tops: left.positions };
   trees.set(rows, tree);
   return tree;
 }

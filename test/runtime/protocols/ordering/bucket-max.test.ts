@@ -3,6 +3,7 @@ import type { Party, Share } from "../../../../runtime/core/party.ts";
 import { maskAndOpen } from "../../../../runtime/protocols/boundary/open.ts";
 import { seededShare } from "../../../../runtime/protocols/boundary/seeded-share.ts";
 import { bucketMax, bucketsOf } from "../../../../runtime/protocols/ordering/bucket-max.ts";
+import { rowIndices } from "../../../../runtime/protocols/ordering/row-indices.ts";
 import { intTensor } from "../../../../runtime/ring/tensor.ts";
 import { runParties } from "../../../harness/run-parties.ts";
 
@@ -23,7 +24,7 @@ function maxima(
     const input = { operands: [spec], result: spec, attrs: {} };
     const share = (yield* seededShare.run(party.at("in"), input, given)) as Share;
     const masked = yield* maskAndOpen(party.at("open"), share.tensor);
-    return yield* bucketMax(party.at("max"), masked, rows, { lo, count: hi - lo + 1 }, radix);
+    return yield* bucketMax(party.at("max"), masked, rowIndices(rows), { lo, count: hi - lo + 1 }, radix);
   }, trial);
   expect(metered).toEqual(counted);
   const found = [...client.opened.data!].map((x, row) =>

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Party, Share } from "../../../../runtime/core/party.ts";
 import { maskAndOpen } from "../../../../runtime/protocols/boundary/open.ts";
 import { seededShare } from "../../../../runtime/protocols/boundary/seeded-share.ts";
+import { rowIndices } from "../../../../runtime/protocols/ordering/row-indices.ts";
 import { levelCount, rowMax } from "../../../../runtime/protocols/ordering/row-max.ts";
 import { intTensor } from "../../../../runtime/ring/tensor.ts";
 import { runParties } from "../../../harness/run-parties.ts";
@@ -18,7 +19,8 @@ function maxima(values: readonly number[], rows: readonly (readonly number[])[],
       { operands: [spec], result: spec, attrs: {} },
       given,
     )) as Share;
-    return yield* rowMax(party.at("max"), yield* maskAndOpen(party.at("open"), share.tensor), rows, undefined, radix);
+    const masked = yield* maskAndOpen(party.at("open"), share.tensor);
+    return yield* rowMax(party.at("max"), masked, rowIndices(rows), undefined, radix);
   }, trial);
   expect(run.metered).toEqual(run.counted);
   return run;
