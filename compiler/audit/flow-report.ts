@@ -5,7 +5,7 @@ import type { ParsedModule } from "./parse-mir.ts";
 import type { ParsedProgramText } from "./parse-program.ts";
 import type { ParsedManifest, PublishedIntegers } from "./read-manifest.ts";
 import type { KeptValue, OpenedValue, ValueFlow } from "./track-values.ts";
-import { sourceTensor, weightsNamedIn } from "./weight-names.ts";
+import { createNameReader, sourceTensor } from "./weight-names.ts";
 
 /** Who learns what, according to the programs of a build. */
 export interface FlowReport {
@@ -66,7 +66,7 @@ export function summarize(
   for (const { kind, callee } of program?.calls ?? []) {
     if (kind === "protocol") protocols[callee] = (protocols[callee] ?? 0) + 1;
   }
-  const listed = manifest?.weights.map(({ name }) => name) ?? [];
+  const weightsIn = createNameReader(manifest?.weights.map(({ name }) => name) ?? []);
   const weights = (open: boolean): readonly string[] => {
     const taken = [...(program?.weights.values() ?? [])].filter(
       ({ form }) => (form === "public" || form === "disclosed") === open,
@@ -92,7 +92,7 @@ export function summarize(
       public: weights(true),
       server: weights(false),
       unlisted: weights(true).filter((name) => {
-        const { names, hasConstants } = weightsNamedIn(name, listed);
+        const { names, hasConstants } = weightsIn(name);
         return names.length === 0 || hasConstants;
       }),
     },

@@ -23,21 +23,25 @@ export interface NamedWeights {
 }
 
 /**
- * Names of tensors say which weights they follow from: `W`, `W*norm.weight`, `A|B`, `t1 of gamma & variance`. Takes those
- * of the list out, the longest first, and constants.
+ * Names of tensors say which weights they follow from: `W`, `W*norm.weight`, `A|B`, `t1 of gamma & variance`. Gives a
+ * reader that takes those of the list out of a name, the longest first, and constants.
  */
-export function weightsNamedIn(tensor: string, listed: readonly string[]): NamedWeights {
-  const names: string[] = [];
-  let rest = sourceTensor(tensor);
-  if (listed.includes(rest)) return { names: [rest], hasConstants: false, isWhole: true };
-  for (const name of listed.toSorted((a, b) => b.length - a.length)) {
-    const without = withoutName(rest, name);
-    if (without !== rest) names.push(name);
-    rest = without;
-  }
-  const known = rest.replace(constants, listedName);
-  const remains = known.replace(computed, "").replace(numbers, "");
-  return { names, hasConstants: known !== rest, isWhole: remains.includes(listedName) && signs.test(remains) };
+export function createNameReader(listed: readonly string[]): (tensor: string) => NamedWeights {
+  const whole = new Set(listed);
+  const longestFirst = listed.toSorted((a, b) => b.length - a.length);
+  return (tensor) => {
+    const names: string[] = [];
+    let rest = sourceTensor(tensor);
+    if (whole.has(rest)) return { names: [rest], hasConstants: false, isWhole: true };
+    for (const name of longestFirst) {
+      const without = withoutName(rest, name);
+      if (without !== rest) names.push(name);
+      rest = without;
+    }
+    const known = rest.replace(constants, listedName);
+    const remains = known.replace(computed, "").replace(numbers, "");
+    return { names, hasConstants: known !== rest, isWhole: remains.includes(listedName) && signs.test(remains) };
+  };
 }
 
 /** Replaces a name where it is whole: no letter, digit, `_` or `.` beside it. */
@@ -52,9 +56,9 @@ function withoutName(text: string, name: string): string {
 
 /** The tensors of all programs, and which weights of the manifest's list their names name. */
 function namedTensors(programs: readonly ParsedProgramText[], { weights }: ParsedManifest) {
-  const listed = weights.map(({ name }) => name);
+  const weightsIn = createNameReader(weights.map(({ name }) => name));
   const tensors = programs.flatMap((program) => [...program.weights.values()].map(({ tensor }) => tensor));
-  return [...new Set(tensors.map(sourceTensor))].map((tensor) => ({ tensor, ...weightsNamedIn(tensor, listed) }));
+  return [...new Set(tensors.map(sourceTensor))].map((tensor) => ({ tensor, ...weightsIn(tensor) }));
 }
 
 /** No program uses a tensor that follows from a weight which the manifest does not list, by its name. */
