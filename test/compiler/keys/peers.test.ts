@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { acceptInvite } from "../../../compiler/keys/invite.ts";
+import { readCertificate } from "../../../compiler/keys/key-files.ts";
 import { initOwnKey, listParties, makeInvite, renewKeys, revokePeer, trustPeer } from "../../../compiler/keys/peers.ts";
 import { readIdentity } from "../../../compiler/keys/read-identity.ts";
 import { makeKeyPair } from "../../../compiler/keys/x509.ts";
@@ -179,6 +180,29 @@ K5E+8eRYgHcgPdaCPteW57nGJBQRhydOWODVh0s+Ng/VCyZ6KZhgzux9B68Xl/7x
 DddDeZclvez7li0UEWwf8+M9wz47xEnet6MwTyLnHv8=
 -----END CERTIFICATE-----
 `;
+
+const ed25519Certificate = `-----BEGIN CERTIFICATE-----
+MIHUMIGHAhRat3vrZKmoiNtNBxfEGtEpzGURnDAFBgMrZXAwDDEKMAgGA1UEAwwB
+YzAgFw0yNjEyMDExNjEzMThaGA8yMDU0MDQxODE2MTMxOFowDDEKMAgGA1UEAwwB
+YzAqMAUGAytlcAMhAFKQ5+DQ+Q76B5evj8YJ3jtoLf+xEP+KomFv/CNV78INMAUG
+AytlcANBAIh+p3B+J7WrjSyLBBzVQhHsOxquNgiKfSU9vyM3iP6HNGW5ML8rZqPZ
+8+sUPuQhrk3RSKOX08Cm/Q46zp+ldgM=
+-----END CERTIFICATE-----
+`;
+const otherCurveCertificate = `-----BEGIN CERTIFICATE-----
+MIHwMIGoAhQQBytoKygT7l/iW3CvSMdeITQNszAKBggqhkjOPQQDAjAMMQowCAYD
+VQQDDAFjMCAXDTI2MTIwMTE2MTMxOFoYDzIwNTQwNDE4MTYxMzE4WjAMMQowCAYD
+VQQDDAFjMEYwEAYHKoZIzj0CAQYFK4EEAB8DMgAEm3hZzwWET9Ov9lj0oW6+oj9Q
+BCj/uuHnbG+arUtLqjt+M1bD43qwb5fTX6KymkNOMAoGCCqGSM49BAMCAzcAMDQC
+GEPRAyg0MiTxpEvrZf/mmeYMhhm1IUxQLwIYMP7KiyJeUCBn0ZGFUMYcx+JNCHm8
+bkMr
+-----END CERTIFICATE-----
+`;
+
+test("Ed25519 is a strong key, and only curves that TLS 1.3 has are", () => {
+  expect(readCertificate(ed25519Certificate).publicKey.asymmetricKeyType).toBe("ed25519");
+  expect(() => readCertificate(otherCurveCertificate)).toThrow(/too weak \(EC on secp\d+k1\)/);
+});
 
 test("what is trusted is one certificate with a strong key, and nothing beside it", async () => {
   const fresh = await makeKeyPair("fresh", new Date(), new Date(Date.now() + 1e9));
