@@ -48,20 +48,35 @@ export const atomForm = (atom: ValueId, shape: Shape): LinearForm => ({
 });
 
 const indexKey = ({ axis, start, step }: Index): string => `${axis ?? ""}:${start}:${step}`;
+/** Keys of terms: sums ask for those of the same terms again and again. */
+const keys = new WeakMap<Term, string>();
+
 /** The same for the same atom at the same positions. */
-export const termKey = ({ atom, squared, map }: Term): string =>
-  `${atom}${squared ? "²" : ""}@${map.map(indexKey).join(",")}`;
+export function termKey(term: Term): string {
+  let key = keys.get(term);
+  if (key === undefined) {
+    const { atom, squared, map } = term;
+    key = `${atom}${squared ? "²" : ""}@${map.map(indexKey).join(",")}`;
+    keys.set(term, key);
+  }
+  return key;
+}
 
 /** Σ of forms, with equal terms merged and those of factor 0 dropped. */
 export function sumForms(...forms: readonly LinearForm[]): LinearForm {
   const merged = new Map<string, Term>();
-  for (const term of forms.flatMap(({ terms }) => terms)) {
-    const key = termKey(term);
-    const factor = (merged.get(key)?.factor ?? 0) + term.factor;
-    if (factor === 0) merged.delete(key);
-    else merged.set(key, { ...term, factor });
+  let sum = 0;
+  for (const { constant, terms } of forms) {
+    sum += constant;
+    for (const term of terms) {
+      const key = termKey(term);
+      const known = merged.get(key);
+      const factor = (known?.factor ?? 0) + term.factor;
+      if (factor === 0) merged.delete(key);
+      else merged.set(key, known ? { ...term, factor } : term);
+    }
   }
-  return { constant: forms.reduce((sum, { constant }) => sum + constant, 0), terms: [...merged.values()] };
+  return { constant: sum, terms: [...merged.values()] };
 }
 
 export const scaleForm = ({ constant, terms }: LinearForm, by: number): LinearForm =>

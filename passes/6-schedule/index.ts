@@ -1,4 +1,4 @@
-import { type Module, type Op, opsOf, type Step, type ValueId } from "../../ir/module.ts";
+import { type Module, opsOf, type Step, type ValueId } from "../../ir/module.ts";
 import { roundsOf } from "../5-select/index.ts";
 import type { Pass, SplitState } from "../pass.ts";
 
@@ -9,18 +9,33 @@ import type { Pass, SplitState } from "../pass.ts";
  */
 export function schedule(module: Module): Module {
   const defined = new Set<ValueId>([...module.inputs, ...Object.keys(module.params)]);
-  let waiting = opsOf(module);
+  const ops = opsOf(module);
+  /** Operands of each op that are not computed yet, and the ops that wait for a value, by their places. */
+  const missing = ops.map(({ operands }) => new Set(operands.filter((id) => !defined.has(id))).size);
+  const waiting = new Map<ValueId, number[]>();
+  for (const [place, { operands }] of ops.entries()) {
+    for (const id of new Set(operands)) {
+      if (defined.has(id)) continue;
+      const others = waiting.get(id) ?? [];
+      others.push(place);
+      waiting.set(id, others);
+    }
+  }
+  const [free, rounds]: [number[], number[]] = [[], []];
+  const arrive = (place: number): unknown => (roundsOf(module, ops[place]!) === 0 ? free : rounds).push(place);
+  for (const [place, count] of missing.entries()) if (count === 0) arrive(place);
   const steps: Step[] = [];
-  const isReady = (op: Op): boolean => op.operands.every((id) => defined.has(id));
-  while (waiting.length > 0) {
-    const free = waiting.filter((op) => isReady(op) && roundsOf(module, op) === 0);
-    const ready = free.length > 0 ? free : waiting.filter(isReady);
+  let left = ops.length;
+  while (left > 0) {
+    const isFree = free.length > 0;
+    const ready = (isFree ? free : rounds).splice(0).sort((a, b) => a - b);
     if (ready.length === 0) throw new Error(`module ${module.name} has a cycle`);
-    if (free.length > 0) steps.push(...free.map((op) => ({ ops: [op] })));
-    else steps.push({ ops: ready });
-    for (const op of ready) defined.add(op.result);
-    const taken = new Set(ready.map((op) => op.result));
-    waiting = waiting.filter((op) => !taken.has(op.result));
+    const taken = ready.map((place) => ops[place]!);
+    if (isFree) steps.push(...taken.map((op) => ({ ops: [op] })));
+    else steps.push({ ops: taken });
+    left -= taken.length;
+    for (const { result } of taken)
+      for (const place of waiting.get(result) ?? []) if (--missing[place]! === 0) arrive(place);
   }
   return { ...module, stage: "schedule", steps };
 }

@@ -104,7 +104,9 @@ export function setUpWeights(
 } {
   const pads = sharedSeed && createStreams(sharedSeed, "weights");
   const masks = serverSeed && createStreams(serverSeed, "weights");
-  const sent = { dealer: [] as Uint8Array[], client: [] as Uint8Array[] };
+  const isServer = role === "server";
+  const toDealer = collector(isServer ? hiddenBytes(weights) : 0);
+  const toClient = collector(isServer ? openedBytes(weights) : 0);
   let offset = 0;
   const take = (shape: Shape, width: number): RingTensor => {
     const bytes = packedBytes(shape, width);
@@ -113,7 +115,7 @@ export function setUpWeights(
   };
   const known = (name: string, { shape, width }: WeightDecl, values: IntTensor): HeldWeight => {
     const pad = pads ? pads(name, "pad").ring(shape, width) : metaTensor(shape, width);
-    if (role === "server") sent.dealer.push(pack(sub(fromIntegers(values, width), pad)));
+    if (isServer) toDealer.append(pack(sub(fromIntegers(values, width), pad)));
     const hidden = role === "dealer" ? take(shape, width) : metaTensor(shape, width);
     return { kind: "weight", shape, width, values, pad, hidden };
   };
@@ -122,13 +124,13 @@ export function setUpWeights(
     const secret = masks && role !== "client" ? masks(name, "mask").ring(shape, width) : unknown;
     // W + B is uniform: B is fresh and the client does not know it. Safe to send.
     const own = role === "server" ? add(fromIntegers(values, width), secret) : unknown;
-    if (role === "server") sent.client.push(pack(own));
+    if (isServer) toClient.append(pack(own));
     const opened = role === "client" ? take(shape, width) : own;
     const share = { client: zeros(shape, width), server: secret, dealer: unknown }[role];
     return { kind: "masked", opened, mask: { share, secret: role === "dealer" ? secret : unknown, fresh: false } };
   };
   const disclosed = ({ shape, width }: WeightDecl, values: IntTensor): HeldWeight => {
-    if (role === "server") sent.dealer.push(pack(fromIntegers(values, width)));
+    if (isServer) toDealer.append(pack(fromIntegers(values, width)));
     return role === "dealer" ? toIntegers(take(shape, width)) : values;
   };
   const handles = Object.entries(weights).map(([name, decl]): [string, HeldWeight] => {
@@ -139,8 +141,21 @@ export function setUpWeights(
   });
   return {
     handles: Object.fromEntries(handles),
-    toDealer: concatBytes(sent.dealer),
-    toClient: concatBytes(sent.client),
+    toDealer: toDealer.bytes,
+    toClient: toClient.bytes,
+  };
+}
+
+/** Bytes of a known length that are written part by part: large weights are not held twice. */
+function collector(length: number): { readonly bytes: Uint8Array; append(part: Uint8Array): void } {
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  return {
+    bytes,
+    append: (part) => {
+      bytes.set(part, offset);
+      offset += part.length;
+    },
   };
 }
 
