@@ -15,7 +15,7 @@ const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" :
 /** Who learns what, as text; the caller prints the findings as diagnostics. */
 export function flowReportText(report: FlowReport): string {
   const { name, setting, security, parties, shared, sharedByServer, taken, kept, opened, published } = report;
-  const { outputs, unread } = report;
+  const { outputs, unread, notUsed } = report;
   const { weights, protocols, calls, programs, preset, guarded = [] } = report;
   const of = parties.length === 3 ? "client, server and dealer agree" : `the ${parties.join("'s and the ")}'s alone`;
   const whole = Object.entries(protocols).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
@@ -40,6 +40,10 @@ export function flowReportText(report: FlowReport): string {
       taken.map(({ tensor, shape }) => `${quote(tensor)} ${shapeText(shape)}: client and server each hold a residue`),
     ],
     ["private", [`${count(weights.server.length, "weight")}, known to the server alone`]],
+    [
+      "not used",
+      notUsed.length > 0 ? [`${count(notUsed.length, "private weight")}, in no program: ${listText(notUsed)}`] : [],
+    ],
     ["public", [`${count(weights.public.length, "weight")}, known to client and server`]],
     [
       "opened",
@@ -74,13 +78,21 @@ export function flowReportText(report: FlowReport): string {
   return [`${quote(name)}: ${setting}; ${claim}`, ...lines].join("\n");
 }
 
+const listText = (names: readonly string[]): string =>
+  `${names.slice(0, maxShown).map(quote).join(", ")}${names.length > maxShown ? ", …" : ""}`;
+
 /** What rests on the builder's word, and what the folder of one party cannot tell. */
-function notChecked({ parties, guarded, weights: { unlisted } }: FlowReport): readonly string[] {
-  const shown = `${unlisted.slice(0, maxShown).map(quote).join(", ")}${unlisted.length > maxShown ? ", …" : ""}`;
+function notChecked({ parties, guarded, constants, weights: { unlisted } }: FlowReport): readonly string[] {
+  const numbers = constants.reduce((sum, each) => sum + each.numbers, 0);
   const word = [
     ...(unlisted.length > 0
       ? [
-          `that no private weight is in ${count(unlisted.length, "public tensor")} that the manifest does not list: ${shown}`,
+          `that no private weight is in ${count(unlisted.length, "public tensor")} that the manifest does not list: ${listText(unlisted)}`,
+        ]
+      : []),
+    ...(constants.length > 0
+      ? [
+          `that no private weight is in ${count(constants.length, "constant")} of the client's graphs, of ${count(numbers, "number")}: ${listText(constants.map(({ name }) => name))}`,
         ]
       : []),
     ...(guarded ? ["that the bounds of the guard are those that calibration found"] : []),

@@ -6,9 +6,11 @@ import { checkClientModels } from "./client-models.ts";
 import { compareOwners, comparePublished, compareWithManifest } from "./compare-manifest.ts";
 import { compareWithModule } from "./compare-module.ts";
 import { compareParties } from "./compare-parties.ts";
+import { checkDeclaredRanges } from "./declared-ranges.ts";
 import { type Finding, type Role, roles } from "./finding.ts";
 import { countTogether, type FlowReport, summarize } from "./flow-report.ts";
 import { checkGuardBounds } from "./guard-bounds.ts";
+import { checkManifestEntries, checkRings } from "./manifest-entries.ts";
 import { type ParsedModule, parseMir } from "./parse-mir.ts";
 import { type ParsedProgramText, parseProgram } from "./parse-program.ts";
 import { type BuildFiles, checkStrayFiles, checkWeightFile, sha256 } from "./party-files.ts";
@@ -17,7 +19,8 @@ import { type ParsedManifest, parseManifest } from "./read-manifest.ts";
 import { ParseFault } from "./token-reader.ts";
 import { checkTokenizerFiles } from "./tokenizer-files.ts";
 import { trackValues, type ValueFlow } from "./track-values.ts";
-import { unreadParts } from "./unread-parts.ts";
+import { constantsOfGraphs, unreadGraphs, unreadParts } from "./unread-parts.ts";
+import { checkWeightList, unusedWeights } from "./weight-names.ts";
 
 interface ParsedProgram {
   readonly program: ParsedProgramText;
@@ -33,26 +36,45 @@ interface Checked<T> {
 /** Checks a build, or the folder of one party under its name (`client/…`). Runs nothing in it. */
 export function checkFlow(files: BuildFiles): FlowReport {
   const { prefill, further } = programViews(files);
-  const { report, program, manifest } = checkProgram(prefill);
-  const reports = [report];
-  const programs = new Map<string, ParsedProgramText>();
+  const first = checkProgram(prefill);
+  const { report, program, module, manifest } = first;
+  const others = further.map((view) => ({ ...view, checked: checkProgram(view.files) }));
   const findings = [...report.findings];
-  const opened = [...report.opened];
   // Reports a finding in a file that several views share once.
   const said = new Set(findings.map((finding) => JSON.stringify(finding)));
-  for (const { name, files: own, fileOf } of further) {
-    const more = checkProgram(own);
-    opened.push(...more.report.opened);
-    reports.push(more.report);
-    if (more.program) programs.set(name, more.program);
-    for (const finding of [...more.report.findings, ...cacheMismatch(more.program, program)]) {
+  for (const { fileOf, checked } of others) {
+    for (const finding of [...checked.report.findings, ...cacheMismatch(checked.program, program)]) {
       const found = { ...finding, at: fileOf(finding.at) };
       if (!said.has(JSON.stringify(found))) findings.push(found);
       said.add(JSON.stringify(found));
     }
   }
-  findings.push(...checkChunks(programs, manifest));
-  return { ...report, ...countTogether(reports), opened, findings };
+  const named = others.flatMap(({ name, checked }) => (checked.program ? [[name, checked.program] as const] : []));
+  const programs = [...(program ? [program] : []), ...named.map(([, each]) => each)];
+  findings.push(...checkChunks(new Map(named), manifest));
+  if (manifest && programs.length > 0) {
+    findings.push(...checkWeightList(programs, manifest), ...checkManifestEntries(programs, manifest));
+    if (module) findings.push(...checkRings(module, manifest));
+  }
+  return {
+    ...report,
+    ...countTogether([report, ...others.map(({ checked }) => checked.report)]),
+    opened: [...report.opened, ...others.flatMap(({ checked }) => checked.report.opened)],
+    notUsed: manifest ? unusedWeights(programs, manifest) : [],
+    constants: [
+      ...new Map(
+        [first, ...others.map(({ checked }) => checked)].flatMap(({ constants }) =>
+          constants.map((each) => [each.name, each] as const),
+        ),
+      ).values(),
+    ],
+    unread: [
+      ...(manifest ? unreadParts(files, manifest) : []),
+      ...first.graphs.map(([path, what]) => `${path}: ${what}`),
+      ...others.flatMap(({ fileOf, checked }) => checked.graphs.map(([path, what]) => `${fileOf(path)}: ${what}`)),
+    ],
+    findings,
+  };
 }
 
 /** Masked values that further programs keep or read, and the window's program does not keep in the same ring. */
@@ -73,12 +95,18 @@ function cacheMismatch(
     }));
 }
 
-/** Checks one program of all parties. */
-function checkProgram(files: BuildFiles): {
-  readonly report: FlowReport;
+interface CheckedProgram {
+  readonly report: Omit<FlowReport, "notUsed" | "constants" | "unread">;
   readonly program: ParsedProgramText | undefined;
+  readonly module: ParsedModule | undefined;
   readonly manifest: ParsedManifest | undefined;
-} {
+  /** What nothing reads in the client's graphs, and their constants. */
+  readonly graphs: ReturnType<typeof unreadGraphs>;
+  readonly constants: FlowReport["constants"];
+}
+
+/** Checks one program of all parties. */
+function checkProgram(files: BuildFiles): CheckedProgram {
   const parties = roles.filter((role) => [...files.keys()].some((path) => path.startsWith(`${role}/`)));
   const parsedManifest = manifestOf(files);
   const manifest = parsedManifest.value;
@@ -108,11 +136,13 @@ function checkProgram(files: BuildFiles): {
   }
   if (manifest) findings.push(...checkHashes(files, manifest));
   if (manifest && parties.includes("client")) findings.push(...checkClientModels(files, manifest));
-  const unread = unreadParts(files, manifest);
   return {
-    report: { ...summarize(manifest, first?.program, flow, module.value?.module), parties, unread, findings },
+    report: { ...summarize(manifest, first?.program, flow, module.value?.module), parties, findings },
     program: first?.program,
+    module: module.value?.module,
     manifest,
+    graphs: manifest ? unreadGraphs(files, manifest) : [],
+    constants: manifest ? constantsOfGraphs(files, manifest) : [],
   };
 }
 
@@ -199,6 +229,7 @@ function checkModule(
   const { program, file } = programs[0]!;
   return [
     ...compareWithModule(program, flow, module, file),
+    ...checkDeclaredRanges(module, at),
     ...programs.flatMap((each) => checkComments(each.program, module, manifest ?? {}, each.file)),
     ...(manifest
       ? [

@@ -1,17 +1,23 @@
-import onnxProto, { type onnx as proto } from "onnx-proto";
+import type { onnx as proto } from "onnx-proto";
+import {
+  allNodes,
+  borderSizes,
+  decodeGraph,
+  graphsIn,
+  nodesOutOfOrder,
+  sizeOf,
+  tensorsOf,
+  wordsOf,
+} from "./client-graph.ts";
 import type { Finding } from "./finding.ts";
 import { type BuildFiles, fileFinding, sha256 } from "./party-files.ts";
 import type { ParsedManifest } from "./read-manifest.ts";
-
-const { onnx } = onnxProto;
 
 /** Up to 16 integers, or one real number, may stand in a graph without a digest: shapes, axes, an epsilon. */
 const withoutDigest = { integers: 16, reals: 1 } as const;
 /** All such numbers of a file: different reals, and integers for each node and output. */
 const mostWithoutDigest = { reals: 64, integersPerPart: 64 } as const;
 const realTypes: ReadonlySet<number> = new Set([1, 10, 11, 16, 17, 18, 19, 20]);
-/** Strings are modes and equations of operators. */
-const operatorString = /^[\x20-\x7e]{0,64}$/;
 
 /**
  * Checks what the client computes in the clear. Every tensor in it is a public weight or a constant that the manifest
@@ -53,89 +59,6 @@ interface ExpectedModel {
   readonly outputs: ReadonlySet<string>;
 }
 
-/** Fields that a message may have; a message with any other one says more than a graph. */
-const graphFields = {
-  model: ["irVersion", "opsetImport", "producerName", "graph"],
-  opset: ["domain", "version"],
-  graph: ["name", "node", "initializer", "input", "output"],
-  node: ["input", "output", "name", "opType", "domain", "attribute"],
-  tensor: ["name", "dims", "dataType", "rawData"],
-  info: ["name", "type"],
-  tensorType: ["elemType", "shape"],
-  dim: ["dimValue", "dimParam"],
-} as const;
-/** The one field of each type of attribute, by AttributeProto.AttributeType. */
-const attributeFields = new Map([
-  [1, "f"],
-  [2, "i"],
-  [3, "s"],
-  [4, "t"],
-  [5, "g"],
-  [6, "floats"],
-  [7, "ints"],
-  [8, "strings"],
-]);
-
-type Message = object | null | undefined;
-/** Fields of a message that say something: a decoder gives every absent list as an empty one. */
-const fieldsOf = (message: Message): readonly string[] =>
-  Object.entries(message ?? {}).flatMap(([name, value]) =>
-    value === null || value === undefined || (Array.isArray(value) && value.length === 0) ? [] : [name],
-  );
-const hasOnly = (message: Message, allowed: readonly string[]): boolean =>
-  fieldsOf(message).every((name) => allowed.includes(name));
-
-const isPlainInfo = (info: proto.IValueInfoProto): boolean => {
-  const { tensorType, ...others } = info.type ?? {};
-  return (
-    hasOnly(info, graphFields.info) &&
-    hasOnly(others, []) &&
-    hasOnly(tensorType, graphFields.tensorType) &&
-    (tensorType?.shape?.dim ?? []).every(
-      (dim) => hasOnly(dim, graphFields.dim) && /^[\x20-\x7e]{0,32}$/.test(dim.dimParam ?? ""),
-    )
-  );
-};
-
-const isPlainTensor = (tensor: proto.ITensorProto): boolean => hasOnly(tensor, graphFields.tensor);
-
-function isPlainAttribute(attribute: proto.IAttributeProto): boolean {
-  const own = attributeFields.get(attribute.type ?? 0);
-  const strings = [...(attribute.s ? [attribute.s] : []), ...(attribute.strings ?? [])];
-  return (
-    own !== undefined &&
-    hasOnly(attribute, ["name", "type", own]) &&
-    (!attribute.t || isPlainTensor(attribute.t)) &&
-    (!attribute.g || isPlainGraph(attribute.g)) &&
-    strings.every((bytes) => operatorString.test(new TextDecoder().decode(bytes)))
-  );
-}
-
-const isPlainGraph = (graph: proto.IGraphProto): boolean =>
-  hasOnly(graph, graphFields.graph) &&
-  [...(graph.input ?? []), ...(graph.output ?? [])].every(isPlainInfo) &&
-  (graph.initializer ?? []).every(isPlainTensor) &&
-  (graph.node ?? []).every((node) => hasOnly(node, graphFields.node) && (node.attribute ?? []).every(isPlainAttribute));
-
-const isPlainModel = (model: proto.IModelProto): boolean =>
-  hasOnly(model, graphFields.model) &&
-  model.producerName === "marillc" &&
-  (model.opsetImport ?? []).every((opset) => hasOnly(opset, graphFields.opset)) &&
-  isPlainGraph(model.graph ?? {});
-
-function decodeGraph(bytes: Uint8Array): proto.IGraphProto | undefined {
-  try {
-    const model = onnx.ModelProto.decode(bytes);
-    // An encoder does not write what a decoder skips, so no byte hides between the fields.
-    const isCanonical = Buffer.compare(onnx.ModelProto.encode(model).finish(), bytes) === 0;
-    return isCanonical && isPlainModel(onnx.ModelProto.toObject(model) as proto.IModelProto)
-      ? (model.graph ?? undefined)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 function checkModelFile(
   bytes: Uint8Array,
   path: string,
@@ -160,31 +83,40 @@ function checkModelFile(
       fileFinding(`tensor ${name} is not a public weight or constant of the manifest`, path),
     ),
     ...idleParts(graph).map((name) => fileFinding(`nothing reads ${name}`, path)),
+    ...nodesOutOfOrder(graph).map((name) => fileFinding(`${name} is computed from what follows it`, path)),
     ...(reals > mostWithoutDigest.reals || integers > mostIntegers
       ? [fileFinding(`it has ${reals} different reals and ${integers} integers that no digest covers`, path)]
       : []),
   ];
 }
 
-/** What a check of the client's graphs does not read: numbers without a digest, strings and names. */
+/** What a check of the client's graphs does not read: numbers by the builder's word or without a digest, and words. */
 export function unreadOfModel(bytes: Uint8Array, manifest: ParsedManifest): string {
   const graph = decodeGraph(bytes);
   if (!graph) return "all of it";
   const { reals, integers } = numbersWithoutDigest(graph, digestsOf(manifest));
-  const nodes = allNodes(graph);
-  const strings = nodes.flatMap(({ attribute }) =>
-    (attribute ?? []).flatMap(({ s, strings: more }) => [...(s && s.length > 0 ? [s] : []), ...(more ?? [])]),
-  );
-  const names = new Set(nodes.flatMap(({ name, output }) => [name ?? "", ...(output ?? [])]));
-  return `${reals} different reals and ${integers} integers of attributes and small constants, ${strings.length} strings, ${names.size} names`;
+  const words = wordsOf(graph);
+  const letters = words.reduce((sum, word) => sum + word.length, 0);
+  return `${reals} different reals and ${integers} integers of attributes, small constants and sizes; ${words.length} names and strings of ${letters} characters`;
 }
 
-const graphsIn = ({ node }: proto.IGraphProto): readonly proto.IGraphProto[] =>
-  (node ?? []).flatMap(({ attribute }) => (attribute ?? []).flatMap(({ g }) => (g ? [g] : [])));
-const allNodes = (graph: proto.IGraphProto): readonly proto.INodeProto[] => [
-  ...(graph.node ?? []),
-  ...graphsIn(graph).flatMap(allNodes),
-];
+/**
+ * Numbers of tensors in the client's graphs that the manifest lists as constants, by name: that no private weight is
+ * among them is the builder's word.
+ */
+export function constantsOfModel(bytes: Uint8Array, { weights, constants }: ParsedManifest): readonly ConstantTensor[] {
+  const listed = new Map(constants.map(({ name, sha256: digest }) => [digest, name]));
+  for (const { sha256: digest } of weights) if (digest) listed.delete(digest);
+  return tensorsOf(decodeGraph(bytes) ?? {}).flatMap((tensor) => {
+    const digest = isSmall(tensor) ? undefined : digestIn(tensor, listed);
+    return digest === undefined ? [] : [{ name: listed.get(digest)!, numbers: sizeOf(tensor.dims) }];
+  });
+}
+
+export interface ConstantTensor {
+  readonly name: string;
+  readonly numbers: number;
+}
 
 /** Nodes and tensors of the graph itself that no node and no output reads: they can only be there to be read by somebody. */
 function idleParts(graph: proto.IGraphProto): readonly string[] {
@@ -214,48 +146,11 @@ function numbersWithoutDigest(
     ...small.filter(isReal).map(({ rawData }) => Buffer.from(rawData ?? []).toString("hex")),
     ...attributes.flatMap(({ type, f }) => (type === 1 ? [String(f)] : [])),
   ]);
-  const counted = small.filter((tensor) => !isReal(tensor)).map(({ dims }) => sizeOf(dims));
-  return {
-    reals: reals.size,
-    integers: counted.reduce((sum, count) => sum + count, 0) + attributes.filter(({ type }) => type === 2).length,
-  };
+  // Of an empty tensor, the sizes of its axes are all that it says.
+  const counted = small.filter((tensor) => !isReal(tensor)).map(({ dims }) => sizeOf(dims) || (dims ?? []).length);
+  const single = attributes.filter(({ type }) => type === 2).length;
+  return { reals: reals.size, integers: counted.reduce((sum, count) => sum + count, single + borderSizes(graph)) };
 }
-
-/** Initializers and tensors in attributes, in nested graphs too. */
-function tensorsOf(graph: proto.IGraphProto): readonly proto.ITensorProto[] {
-  const attributes = allNodes(graph).flatMap(({ attribute, name }) =>
-    (attribute ?? []).map((each) => ({ ...each, owner: name ?? "" })),
-  );
-  const inAttributes = attributes.flatMap(({ t, floats, ints, owner }) => [
-    ...(t ? [{ ...t, name: t.name || owner }] : []),
-    ...(floats && floats.length > 0 ? [attributeTensor(owner, 1, Float32Array.from(floats))] : []),
-    ...(ints && ints.length > 0
-      ? [
-          attributeTensor(
-            owner,
-            7,
-            BigInt64Array.from(ints, (n) => BigInt(String(n))),
-          ),
-        ]
-      : []),
-  ]);
-  const initializers = (each: proto.IGraphProto): readonly proto.ITensorProto[] => [
-    ...(each.initializer ?? []),
-    ...graphsIn(each).flatMap(initializers),
-  ];
-  return [...initializers(graph), ...inAttributes];
-}
-
-/** The values of an attribute as a tensor. */
-const attributeTensor = (name: string, dataType: number, { buffer, length }: Float32Array | BigInt64Array) => ({
-  name,
-  dataType,
-  dims: [length],
-  rawData: new Uint8Array(buffer),
-});
-
-const sizeOf = (dims: proto.ITensorProto["dims"]): number =>
-  (dims ?? []).map(Number).reduce((product, size) => product * size, 1);
 
 /** Few enough numbers to stand in a graph without a digest. */
 function isSmall({ dims, dataType, rawData }: proto.ITensorProto): boolean {
@@ -264,12 +159,17 @@ function isSmall({ dims, dataType, rawData }: proto.ITensorProto): boolean {
   return count <= most && (rawData?.length ?? 0) <= 8 * count;
 }
 
-/** Compares the digest of its bytes, or of its transpose: exporters transpose matrices. */
-function isPublicTensor({ dims, rawData }: proto.ITensorProto, publicDigests: ReadonlySet<string>): boolean {
+const isPublicTensor = (tensor: proto.ITensorProto, publicDigests: ReadonlySet<string>): boolean =>
+  digestIn(tensor, publicDigests) !== undefined;
+
+/** The digest of its bytes or of its transpose, since exporters transpose matrices, whichever is listed. */
+function digestIn({ dims, rawData }: proto.ITensorProto, listed: { has(digest: string): boolean }): string | undefined {
   const shape = (dims ?? []).map(Number);
-  if (!rawData) return false;
-  if (publicDigests.has(sha256(rawData))) return true;
-  return shape.length === 2 && publicDigests.has(sha256(transposeBytes(rawData, shape[0]!, shape[1]!)));
+  if (!rawData) return undefined;
+  const own = sha256(rawData);
+  if (listed.has(own) || shape.length !== 2) return listed.has(own) ? own : undefined;
+  const turned = sha256(transposeBytes(rawData, shape[0]!, shape[1]!));
+  return listed.has(turned) ? turned : undefined;
 }
 
 /** Elements by their size in bytes. */

@@ -4,12 +4,7 @@ import type { ParsedProgramText, ParsedShareType } from "./parse-program.ts";
 import type { ParsedManifest, ParsedShared } from "./read-manifest.ts";
 import { securityTexts } from "./security-texts.ts";
 import type { ValueFlow } from "./track-values.ts";
-
-/** The model's tensor name, without the scale at which a program takes it. */
-export const sourceTensor = (tensor: string): string => tensor.replace(/@-?\d+$/, "");
-
-/** A folded tensor is named after its factors: `W*norm.weight`, `A|B`. */
-export const tensorParts = (tensor: string): readonly string[] => tensor.split(/[*|]/);
+import { createNameReader, sourceTensor } from "./weight-names.ts";
 
 /** Checks that a program does what the manifest promises: its owners, its inputs, and what is opened to whom. */
 export function compareWithManifest(
@@ -69,6 +64,7 @@ function passedMismatches(
 /** Checks that no private weight is used as public; a public weight needs its digest. */
 function weightMismatches({ weights }: ParsedProgramText, manifest: ParsedManifest): readonly string[] {
   const labels = new Map(manifest.weights.map(({ name, label }) => [name, label]));
+  const weightsIn = createNameReader([...labels.keys()]);
   const undigested = manifest.weights
     .filter(({ label, sha256 }) => (label === "public") !== (sha256 !== undefined))
     .map(({ name, label }) => `weight ${name} is ${label} ${label === "public" ? "without" : "with"} a digest`);
@@ -77,9 +73,7 @@ function weightMismatches({ weights }: ParsedProgramText, manifest: ParsedManife
     .map(({ name, label }) => `weight ${name} belongs to "${label}"`);
   const wrong = [...weights.values()].flatMap(({ form, tensor }) => {
     const name = sourceTensor(tensor);
-    const secret = labels.has(name)
-      ? labels.get(name) !== "public"
-      : tensorParts(name).some((part) => labels.get(part) === "server");
+    const secret = weightsIn(name).names.some((each) => labels.get(each) !== "public");
     const taken = form === "public" || form === "disclosed";
     if (taken && secret) return [`${name} is used as public, but it is private to the server`];
     return form === "server" && labels.get(name) === "public"

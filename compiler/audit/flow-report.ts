@@ -1,11 +1,11 @@
 import { presetOf } from "./check-rounding.ts";
-import { sourceTensor, tensorParts } from "./compare-manifest.ts";
 import type { Finding, Role } from "./finding.ts";
 import { type GuardedValue, guardedValues } from "./guard-bounds.ts";
 import type { ParsedModule } from "./parse-mir.ts";
 import type { ParsedProgramText } from "./parse-program.ts";
 import type { ParsedManifest, PublishedIntegers } from "./read-manifest.ts";
 import type { KeptValue, OpenedValue, ValueFlow } from "./track-values.ts";
+import { createNameReader, sourceTensor } from "./weight-names.ts";
 
 /** Who learns what, according to the programs of a build. */
 export interface FlowReport {
@@ -37,6 +37,10 @@ export interface FlowReport {
    * their names or as products of such; that they come from no private weight is the builder's word.
    */
   readonly weights: Readonly<Record<"public" | "server" | "unlisted", readonly string[]>>;
+  /** Private weights of the manifest's list that no program uses. */
+  readonly notUsed: readonly string[];
+  /** Constants of the client's graphs, which are public by the builder's word, and how many numbers each has. */
+  readonly constants: readonly { readonly name: string; readonly numbers: number }[];
   /** What the manifest says to readers in words, which nothing checks. */
   readonly claims: readonly string[];
   /** How often each protocol is called, by all programs together: the verdict relies on these. */
@@ -55,14 +59,14 @@ export function summarize(
   program: ParsedProgramText | undefined,
   flow: ValueFlow | undefined,
   module: ParsedModule | undefined,
-): Omit<FlowReport, "parties" | "unread" | "findings"> {
+): Omit<FlowReport, "parties" | "notUsed" | "constants" | "unread" | "findings"> {
   const named = [...(manifest?.reveals ?? []), ...(manifest?.sharedOutputs ?? [])];
   const tensor = (value: string): string => named.find((each) => each.value === value)?.tensor ?? value;
   const protocols: Record<string, number> = {};
   for (const { kind, callee } of program?.calls ?? []) {
     if (kind === "protocol") protocols[callee] = (protocols[callee] ?? 0) + 1;
   }
-  const listed = new Set(manifest?.weights.map(({ name }) => name));
+  const weightsIn = createNameReader(manifest?.weights.map(({ name }) => name) ?? []);
   const weights = (open: boolean): readonly string[] => {
     const taken = [...(program?.weights.values() ?? [])].filter(
       ({ form }) => (form === "public" || form === "disclosed") === open,
@@ -87,7 +91,10 @@ export function summarize(
     weights: {
       public: weights(true),
       server: weights(false),
-      unlisted: weights(true).filter((name) => !tensorParts(name).every((part) => listed.has(part))),
+      unlisted: weights(true).filter((name) => {
+        const { names, hasConstants } = weightsIn(name);
+        return names.length === 0 || hasConstants;
+      }),
     },
     claims: [
       ...(manifest?.caveats ?? []),
@@ -99,8 +106,10 @@ export function summarize(
   };
 }
 
+type Counts = Pick<FlowReport, "calls" | "programs" | "protocols">;
+
 /** The counts of several programs together. */
-export function countTogether(reports: readonly FlowReport[]): Pick<FlowReport, "calls" | "programs" | "protocols"> {
+export function countTogether(reports: readonly Counts[]): Counts {
   const protocols: Record<string, number> = {};
   for (const each of reports)
     for (const [name, n] of Object.entries(each.protocols)) protocols[name] = (protocols[name] ?? 0) + n;

@@ -1,4 +1,15 @@
-import { fields, integer, list, number, oneOf, pairOf, parseCanonicalJson, recordOf, text } from "./json-schema.ts";
+import {
+  fields,
+  integer,
+  list,
+  number,
+  oneOf,
+  pairOf,
+  parseCanonicalJson,
+  recordOf,
+  text,
+  type ValueCheck,
+} from "./json-schema.ts";
 
 /** The fields of manifest.json that the flow checker reads. */
 export interface ParsedManifest {
@@ -41,6 +52,8 @@ export interface ParsedManifest {
   readonly errors?: readonly { readonly tensor: string; readonly declared: number | null }[];
   /** How near to another decision a value may go either way. */
   readonly decisions?: readonly { readonly value: string; readonly at: string; readonly distance: number | null }[];
+  /** Shared values of the first program by ring width. */
+  readonly rings?: readonly { readonly width: number; readonly values: number }[];
   readonly calibration?: { readonly published?: PublishedIntegers };
   /** Traffic of one query. */
   readonly predicted?: Readonly<Record<"offline" | "online", PredictedCost>>;
@@ -100,12 +113,19 @@ export interface PublishedIntegers {
   readonly bounds: readonly { readonly value: string; readonly bound: string; readonly exponent: number }[];
 }
 
-const shape = list(integer);
+/** Words of the manifest that are no names have a form, so that nothing else is said in their place. */
+const like =
+  (form: RegExp): ValueCheck =>
+  (value) =>
+    typeof value === "string" && form.test(value);
+const digest = like(/^[0-9a-f]{64}$/);
+const word = like(/^[A-Za-z0-9.+-]{1,32}$/);
+const shape: ValueCheck = (value) => list(integer)(value) && (value as readonly unknown[]).length <= 16;
 const numberOrNull = (value: unknown): boolean => value === null || number(value);
 const bytesByLink = recordOf(integer);
 const cost = fields({ rounds: integer, bytes: bytesByLink });
 const cutFields = { value: text, tensor: text, shape };
-const cutOptions = { oneHot: integer, rows: integer, least: number, functions: list(text), range: pairOf(number) };
+const cutOptions = { oneHot: integer, rows: integer, least: number, functions: list(word), range: pairOf(number) };
 const sharedValue = fields({
   value: text,
   tensor: text,
@@ -114,18 +134,19 @@ const sharedValue = fields({
   scale: integer,
   range: pairOf(number),
 });
+const axis: ValueCheck = (value) => integer(value) && (value as number) >= 0 && (value as number) < 16;
 /** What the reader makes of the opened numbers; it changes none of them. */
 const wholeType = oneOf("bool", "i32", "i64", "int8", "int16", "uint8", "uint16", "uint32", "uint64");
 const revealFields = { value: text, tensor: text, to: text, shape };
 const guard = fields({ value: text }, { headroom: number, elements: integer, layers: list(text) });
-const integers = list(fields({ tensor: text, sha256: text }));
+const integers = list(fields({ tensor: text, sha256: digest }));
 
 /** What a program for a part of the window says; all but the first say it within `decode`. */
 const hashes = { programHash: text, artefactsHash: text };
 const chunk = {
   ...hashes,
-  cuts: list(fields(cutFields, { ...cutOptions, axis: integer })),
-  reveals: list(fields(revealFields, { axis: integer, type: wholeType })),
+  cuts: list(fields(cutFields, { ...cutOptions, axis })),
+  reveals: list(fields(revealFields, { axis, type: wholeType })),
 };
 const chunkOptions = {
   guard,
@@ -141,22 +162,22 @@ const isManifest = fields(
     setting: text,
     security: text,
     ...hashes,
-    weights: list(fields({ name: text, label: text }, { why: text, shape, sha256: text })),
-    constants: list(fields({ name: text, sha256: text }, { shape })),
-    inputs: list(fields({ name: text, label: text }, { shape, type: text, gaps: oneOf(true) })),
-    cuts: list(fields(cutFields, { ...cutOptions, axis: integer })),
+    weights: list(fields({ name: text, label: text }, { why: text, shape, sha256: digest })),
+    constants: list(fields({ name: text, sha256: digest }, { shape })),
+    inputs: list(fields({ name: text, label: text }, { shape, type: word, gaps: oneOf(true) })),
+    cuts: list(fields(cutFields, { ...cutOptions, axis })),
     tails: list(fields({ value: text, from: text, output: text })),
     clientOutputs: list(text),
-    reveals: list(fields(revealFields, { axis: integer, type: wholeType })),
+    reveals: list(fields(revealFields, { axis, type: wholeType })),
   },
   {
     schema: oneOf(1),
-    compiler: text,
-    truncation: text,
+    compiler: word,
+    truncation: oneOf("fast", "exact"),
     numerics: text,
     chosenFor: fields({
       link: fields({ mbitPerSecond: number, roundTripMs: number }, { name: text }),
-      objective: text,
+      objective: word,
     }),
     caveats: list(text),
     roles: fields({}, { client: text, server: text, dealer: text, helper: text }),

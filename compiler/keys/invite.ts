@@ -1,11 +1,10 @@
-import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
 import { fingerprintOf, peerText } from "../../runtime/transport/node/index.ts";
 import { isRole } from "../build/index.ts";
 import { allOrNothing, refuseExisting, writeIdentity } from "./identity-folder.ts";
+import { KeyFileFault, readCertificate, readKeyFile } from "./key-files.ts";
 import { type PeerName, parsePeer } from "./peer-name.ts";
 import { makeKeyPair, validityFromToday } from "./x509.ts";
 
@@ -38,8 +37,6 @@ export interface TrustedPeer {
   readonly fingerprint: string;
 }
 
-const maxInviteBytes = 2 ** 20;
-
 /**
  * Makes the invited party's key in a new folder on its own machine: no one else ever holds it.
  * @throws DiagnosticError MRL0737 for an invite that cannot be used; also where the folder exists
@@ -49,7 +46,7 @@ export async function acceptInvite(
   dir: string,
   options: { readonly days?: number } = {},
 ): Promise<AcceptedInvite & { readonly peers: readonly TrustedPeer[] }> {
-  const { invite: role, name, peers } = await readInvite(inviteFile);
+  const { invite: role, name, peers } = readInvite(inviteFile);
   await refuseExisting([dir]);
   const certificates = Object.fromEntries(peers.map((peer) => [peerText(peer), peer.certificate]));
   const party = { role, ...(name !== undefined && { name }) };
@@ -82,7 +79,7 @@ function isParty({ role, name }: PeerName): boolean {
   return name === undefined || (typeof name === "string" && parsePeer(`${role}.${name}`) !== undefined);
 }
 
-async function readInvite(file: string): Promise<Invite> {
+function readInvite(file: string): Invite {
   const refuse = (because: string): never =>
     fail({
       code: "MRL0737",
@@ -91,19 +88,15 @@ async function readInvite(file: string): Promise<Invite> {
       because: [because],
       help: "use the file that `marillc keys invite` or `marillc keys init <dir>` wrote",
     });
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) =>
-    refuse(`it cannot be read (${error.code})`),
-  );
-  if (text.length > maxInviteBytes) refuse(`it is longer than ${maxInviteBytes} bytes`);
   try {
-    const invite = JSON.parse(text) as Invite;
+    const invite = JSON.parse(readKeyFile(file)) as Invite;
     if (invite.schema !== 1 || !isParty({ role: invite.invite, ...nameOf(invite) }))
       return refuse("it does not name the invited role");
     for (const peer of invite.peers) {
       const { role, fingerprint, certificate } = peer;
       if (!isParty({ role, ...nameOf(peer) }) || role === invite.invite)
         return refuse("a peer in it has no role, or the invited one");
-      if (fingerprintOf(new X509Certificate(certificate)) !== fingerprint) {
+      if (fingerprintOf(readCertificate(certificate)) !== fingerprint) {
         return refuse(`the fingerprint of the ${role} is not that of its certificate`);
       }
     }
@@ -111,7 +104,7 @@ async function readInvite(file: string): Promise<Invite> {
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError)
       return refuse("it is not JSON of the expected form");
-    if ((error as NodeJS.ErrnoException).code?.startsWith("ERR_")) return refuse("a certificate in it is not valid");
+    if (error instanceof KeyFileFault) return refuse(error.message);
     throw error;
   }
 }

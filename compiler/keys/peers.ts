@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
-import { copyFile, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fail } from "../../ir/diagnostic.ts";
 import type { Role } from "../../runtime/core/index.ts";
@@ -8,6 +9,7 @@ import { roles } from "../build/index.ts";
 import { makeFolder } from "../tensors/files/index.ts";
 import { allOrNothing, refuseExisting, writeJson } from "./identity-folder.ts";
 import { type AcceptedInvite, type Invite, makeIdentity } from "./invite.ts";
+import { KeyFileFault, readCertificate, readKeyFile } from "./key-files.ts";
 import { type PeerName, parsePeer, peerFile, peerForm } from "./peer-name.ts";
 import { readIdentityFolder } from "./read-identity.ts";
 
@@ -32,14 +34,13 @@ function partyOf(text: string, at: string): PeerName {
   return parsePeer(text) ?? refuse({ message: `expected the name of a party, found "${text}"`, at, help });
 }
 
-const readText = (file: string): Promise<string | undefined> => readFile(file, "utf8").catch(() => undefined);
-
-function certificateIn(text: string | undefined, at: string): X509Certificate {
+function certificateIn(at: string): X509Certificate {
   try {
-    return new X509Certificate(text ?? "");
-  } catch {
-    const help = "give the file cert.pem that the party sent";
-    return refuse({ message: "expected a PEM certificate, found none", at, help });
+    return readCertificate(readKeyFile(at));
+  } catch (error) {
+    if (!(error instanceof KeyFileFault)) throw error;
+    const help = "give the file cert.pem that the party sent; whose private key has left its machine makes a new one";
+    return refuse({ message: `expected one certificate: ${error.message}`, at, help });
   }
 }
 
@@ -53,8 +54,7 @@ const validUntil = (certificate: X509Certificate): string => new Date(certificat
 export async function trustPeer(dir: string, peer: string, certificateFile: string): Promise<KnownParty> {
   const own = await readIdentityFolder(dir);
   const { role } = partyOf(peer, dir);
-  const text = await readText(certificateFile);
-  const certificate = certificateIn(text, certificateFile);
+  const certificate = certificateIn(certificateFile);
   const fingerprint = fingerprintOf(certificate);
   const known = { party: peer, fingerprint, validUntil: validUntil(certificate) };
   const at = peerFile(dir, peer);
@@ -75,7 +75,7 @@ export async function trustPeer(dir: string, peer: string, certificateFile: stri
   }
   await mkdir(join(dir, "peers"), { recursive: true, mode: 0o700 });
   // A service may read the folder meanwhile: the file is there whole, or not at all.
-  await writeFile(`${at}.new`, text!);
+  await writeFile(`${at}.new`, certificate.toString());
   await rename(`${at}.new`, at);
   return known;
 }
@@ -93,10 +93,10 @@ export async function revokePeer(dir: string, peer: string): Promise<KnownParty>
     const help = `remove the line of ${peer} from it`;
     return refuse({ message: `${peer} is pinned by its fingerprint alone`, at: join(dir, "identity.json"), help });
   }
-  const text = await readText(at);
+  const certificate = certificateIn(at);
   await mkdir(join(dir, "revoked"), { recursive: true, mode: 0o700 });
   await rename(at, join(dir, "revoked", `${peer}-${pin.fingerprint.slice(0, 12)}.pem`));
-  return { party: peer, fingerprint: pin.fingerprint, validUntil: validUntil(certificateIn(text, at)) };
+  return { party: peer, fingerprint: pin.fingerprint, validUntil: validUntil(certificate) };
 }
 
 /** This party, and those that it trusts. */
@@ -107,8 +107,7 @@ export async function listParties(
   const peers: KnownParty[] = [];
   for (const pin of own.peers) {
     const file = peerFile(dir, peerText(pin));
-    const text = await readText(file);
-    const until = text === undefined ? {} : { validUntil: validUntil(certificateIn(text, file)) };
+    const until = existsSync(file) ? { validUntil: validUntil(certificateIn(file)) } : {};
     peers.push({ party: peerText(pin), fingerprint: pin.fingerprint, ...until });
   }
   const certificate = new X509Certificate(own.certificate);
@@ -132,7 +131,7 @@ export async function makeInvite(dir: string, peer: string, file: string): Promi
   const peers = [{ ...ofOwn, fingerprint: fingerprintOf(own.certificate) }];
   for (const pin of own.peers.filter((each) => each.role !== role)) {
     const at = peerFile(dir, peerText(pin));
-    const certificate = certificateIn(await readText(at), at).toString();
+    const certificate = certificateIn(at).toString();
     peers.push({ ...pin, certificate });
   }
   const until = validUntil(new X509Certificate(own.certificate));

@@ -1,11 +1,12 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { createPrivateKey, type X509Certificate } from "node:crypto";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { counted } from "../../ir/counted.ts";
 import { type Diagnostic, fail, throwIfAny } from "../../ir/diagnostic.ts";
 import { fingerprintOf, type Identity, type PeerPin, peerText } from "../../runtime/transport/node/index.ts";
 import { isRole } from "../build/index.ts";
 import type { IdentityFile } from "./identity-folder.ts";
+import { KeyFileFault, readCertificate, readKeyFile } from "./key-files.ts";
 import { parsePeer, peerForm } from "./peer-name.ts";
 
 type ReportProblem = (diagnostic: Diagnostic) => void;
@@ -39,11 +40,9 @@ export async function readIdentityFolder(
 ): Promise<OwnIdentity> {
   const problems: Diagnostic[] = [];
   const report: ReportProblem = (diagnostic) => problems.push(diagnostic);
-  const [key, certificate, file] = await Promise.all([
-    readText(join(dir, "key.pem"), report),
-    readText(join(dir, "cert.pem"), report),
-    readText(join(dir, "identity.json"), report),
-  ]);
+  const [key, certificate, file] = ["key.pem", "cert.pem", "identity.json"].map((name) =>
+    readText(join(dir, name), report),
+  ) as [string, string, string];
   throwIfAny(problems);
   const keyFile = join(dir, "key.pem");
   await checkPermissions(keyFile, onWarning);
@@ -66,17 +65,14 @@ export async function readIdentityFolder(
   return { role, ...(name !== undefined && { name }), key, certificate, peers };
 }
 
-async function readText(file: string, report: ReportProblem): Promise<string> {
+function readText(file: string, report: ReportProblem): string {
   try {
-    return await readFile(file, "utf8");
+    return readKeyFile(file);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    if (!(error instanceof KeyFileFault)) throw error;
     report({
       code: "MRL0731",
-      message:
-        code === "ENOENT"
-          ? "expected a file of this party's identity, found none"
-          : `a file of this party's identity cannot be read (${code})`,
+      message: `expected a file of this party's identity: ${error.message}`,
       at: file,
       help: "name the folder of one party, such as <dir>/client of `marillc keys init <dir>`: --identity <folder>",
     });
@@ -114,9 +110,11 @@ function parseIdentity(text: string, at: string, report: ReportProblem): Identit
 
 function parseCertificate(text: string, at: string, report: ReportProblem): X509Certificate | undefined {
   try {
-    return new X509Certificate(text);
-  } catch {
-    report({ code: "MRL0732", message: "not a PEM certificate", at, help: "copy the file again" });
+    return readCertificate(text);
+  } catch (error) {
+    if (!(error instanceof KeyFileFault)) throw error;
+    const help = "copy the file again; of another party, remove it, and trust the certificate that the party sends";
+    report({ code: "MRL0732", message: `expected one certificate: ${error.message}`, at, help });
     return undefined;
   }
 }
@@ -176,7 +174,8 @@ async function readPeers(
       report({ code: "MRL0734", message, at, help: `rename it to ${peerForm}, with .pem behind, or remove it` });
       continue;
     }
-    const certificate = parseCertificate(await readText(at, report), at, report);
+    const text = readText(at, report);
+    const certificate = text === "" ? undefined : parseCertificate(text, at, report);
     if (!certificate) continue;
     const fingerprint = fingerprintOf(certificate);
     const pinned = peers.get(peer);

@@ -9,8 +9,8 @@ export interface HealthEndpoint extends Endpoint {
   readonly close: () => Promise<void>;
 }
 
-/** A scrape takes milliseconds. */
-const requestMs = 5_000;
+/** A scrape takes milliseconds. Whoever sends a request more slowly, or none, gives its place to others. */
+const mostRequestMs = 5_000;
 const mostConnections = 64;
 
 interface Answer {
@@ -25,6 +25,7 @@ export async function startHealth(
   { host, port }: Endpoint,
   status: () => ServiceStatus,
   metrics: Metrics,
+  requestMs: number = mostRequestMs,
 ): Promise<HealthEndpoint> {
   const answers: Readonly<Record<string, () => Answer | Promise<Answer>>> = {
     // The process answers: whoever gets no answer restarts it.
@@ -39,14 +40,18 @@ export async function startHealth(
   const send = (response: ServerResponse, { code, type, body }: Answer): void => {
     response.writeHead(code, { "content-type": type, "cache-control": "no-store" }).end(body);
   };
-  const server = createServer(async ({ method, url = "" }, response) => {
+  // Node looks at its deadlines every 30 s unless it is told.
+  const deadlines = {
+    requestTimeout: requestMs,
+    headersTimeout: requestMs,
+    connectionsCheckingInterval: requestMs / 5,
+  };
+  const server = createServer(deadlines, async ({ method, url = "" }, response) => {
     const answer = answers[url.split("?")[0]!];
     if (method !== "GET" && method !== "HEAD") return send(response, plain(405, "GET only"));
     send(response, answer ? await answer() : plain(404, `try ${Object.keys(answers).join(", ")}`));
   });
   server.maxConnections = mostConnections;
-  server.requestTimeout = requestMs;
-  server.headersTimeout = requestMs;
   await new Promise<void>((resolve, reject) => {
     server.once("error", ({ code = "" }: NodeJS.ErrnoException) => {
       const where = `${host}:${port}`;

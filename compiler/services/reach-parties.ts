@@ -15,7 +15,7 @@ export interface OtherParties {
   readonly dealer: Endpoint;
   /** Seconds to wait for parties that are busy or start again, all attempts together. */
   readonly patienceSeconds?: number;
-  /** Called with a line each time that a party is busy or not reached. */
+  /** Called with a line each time that a party is busy, and once while a party is not reached for one reason. */
   readonly onBusy?: (line: string) => void;
 }
 
@@ -56,6 +56,7 @@ export async function reachParties(
     const reaching = reach("dealer", dealer, connectionPurposes.correlations);
     return { session, server: atServer, dealer: await whileThere(atServer, reaching) };
   };
+  const say = createWaitLines(untilMs);
   for (let absences = 0; ; ) {
     const session = newSessionId();
     try {
@@ -68,7 +69,8 @@ export async function reachParties(
       const waitMs = jitteredMs(seconds ?? leastRetrySeconds, session);
       if (nowMs() + waitMs > untilMs) throw error;
       await Promise.all(channels.splice(0).map((channel) => channel.close()));
-      onBusy?.(`${error.code} ${error.message}: the next attempt follows in ${(waitMs / 1000).toFixed(1)} s`);
+      const line = say(error, waitMs);
+      if (line !== undefined) onBusy?.(line);
       await new Promise((resolve) => setTimeout(resolve, waitMs));
       if (isAbandoned()) throw error;
     }
@@ -82,6 +84,24 @@ export async function reachParties(
 const isAbsence = ({ reason, peerCode }: SessionError): boolean =>
   reason === "unreachable" ||
   (reason === "peerAborted" && [sessionCauses.unreachable.code, sessionCauses.closed.code].includes(peerCode ?? ""));
+
+/**
+ * What a user reads who waits: at every attempt that a party is busy, since that changes; of a party that is not reached
+ * once, what is wrong and how long the attempts go on. An address may be mistyped.
+ */
+export function createWaitLines(untilMs: number): (error: SessionError, waitMs: number) => string | undefined {
+  let said = "";
+  return (error, waitMs) => {
+    const isAway = isAbsence(error);
+    const what = `${error.code} ${error.message}${isAway && error.at ? `, at ${error.at}` : ""}`;
+    const isRepeated = isAway && what === said;
+    said = what;
+    if (isRepeated) return undefined;
+    if (!isAway) return `${what}: the next attempt follows in ${(waitMs / 1000).toFixed(1)} s`;
+    const left = Math.ceil((untilMs - nowMs()) / 1000);
+    return `${what}: attempts go on for up to ${left} s (--patience); Ctrl-C ends them`;
+  };
+}
 
 const mostAbsenceSeconds = 10;
 /** Seconds to the next attempt: a start takes seconds, and many clients may wait for it. */

@@ -1,5 +1,5 @@
 import { join } from "../../ir/label.ts";
-import type { Op } from "../../ir/module.ts";
+import type { Op, ValueId } from "../../ir/module.ts";
 import { opDef, withDefaults } from "../../ir/registry.ts";
 import { sizeOf } from "../../ir/type.ts";
 import type { SplitState } from "../pass.ts";
@@ -20,9 +20,10 @@ export const foldWeights = (state: SplitState): SplitState =>
 
 type OpTest = (op: Op, draft: Draft) => boolean;
 
-const foldUnless =
-  (isKept: OpTest): OpRule =>
-  (op, draft) => {
+const foldUnless = (isKept: OpTest): OpRule => {
+  /** Names of the weights that a folded one follows from: its own name says them to readers and to the flow checker. */
+  const sources = new Map<ValueId, readonly string[]>();
+  return (op, draft) => {
     if (op.operands.length === 0 || !op.operands.every(draft.isParam) || op.name === "reveal") return undefined;
     const label = join(...op.operands.map((id) => draft.type(id).label));
     if (label !== "public" && isKept(op, draft)) return undefined;
@@ -30,8 +31,13 @@ const foldUnless =
     const attrs = withDefaults(def, op.attrs);
     const value = def.evaluate(op.operands.map(draft.weight), attrs);
     const elements = op.operands.map((id) => draft.type(id).element);
-    return draft.param(op.result, value, label, def.element ? def.element(elements, attrs) : elements[0]!);
+    const from = [...new Set(op.operands.flatMap((id) => sources.get(id) ?? [draft.weightName(id)]))];
+    const element = def.element ? def.element(elements, attrs) : elements[0]!;
+    const folded = draft.param(`${op.result} of ${from.join(" & ")}`, value, label, element);
+    sources.set(folded, from);
+    return folded;
   };
+};
 
 function isLowRank(op: Op, draft: Draft): boolean {
   const sizes = [...op.operands, op.result].map((id) => sizeOf(draft.type(id).shape));

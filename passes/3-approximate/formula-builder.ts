@@ -44,7 +44,7 @@ export function createFormulaBuilder(op: Op, draft: Draft): FormulaBuilder {
   return {
     emit,
     shape,
-    param: (name, value) => draft.param(name, value, "public"),
+    param: (name, value) => draft.param(`constant ${name}`, value, "public"),
     constant,
     add,
     sub: (x, y) => emit("sub", [x, y]),

@@ -37,6 +37,11 @@ function decodeAbort(body: Uint8Array): SessionErrorDetails {
   return low === undefined || high === undefined ? { peerCode } : { peerCode, retryAfterSeconds: low + 256 * high };
 }
 const closeTimeoutMs = 5_000;
+/**
+ * A party asks for patience every 20 s. Whoever does so without a pause would keep its peer, and those to whom that
+ * passes it on, at work for as long as it may ask.
+ */
+const mostWaits = 10_000;
 
 type Counters = { -readonly [K in keyof ChannelTraffic]: number };
 
@@ -193,7 +198,8 @@ export class FramedChannel implements Channel {
 
   async #frame(expected: ExpectedFrame, onWait: () => void = () => {}): Promise<Uint8Array> {
     let head = await this.#port.head();
-    while (frameKinds[head.kind] === "wait" && head.bytes === 0 && this.#mostWaitMs > 0) {
+    const mayAsk = this.#mostWaitMs > 0 ? mostWaits : 0;
+    for (let asked = 0; frameKinds[head.kind] === "wait" && head.bytes === 0 && asked < mayAsk; asked++) {
       await this.#port.body();
       count(this.received, "wait", 0);
       onWait();

@@ -1,3 +1,4 @@
+import { checkedBuild } from "./check-schema.ts";
 import { anything, count, document, flag, type JsonSchema, list, map, number, object, text } from "./json-schema.ts";
 
 export type { JsonSchema };
@@ -72,10 +73,6 @@ const listened = document({ listened: object({ host: text, port: count }) });
  * where the command line asks for them. `schema` is the version of a document: within one version fields are added,
  * never changed or removed.
  */
-const publishedBound = object({ value: text, bound: text, exponent: count });
-const sharedTensor = { value: text, tensor: text, shape: list(count) };
-const opening = { ...sharedTensor, from: list(text) };
-
 export const schemas: Readonly<Record<string, JsonSchema>> = {
   error: document({ error: list(diagnostic) }),
   help: document({ help: text }),
@@ -91,25 +88,7 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
         annotated: text,
         notComputed: { ...list(text), description: "outputs without --reveal" },
         operators: list(object({ operator: text, count, supported: flag })),
-        name: text,
-        setting: text,
-        security: text,
-        parties: list(text),
-        shared: list(object(sharedTensor)),
-        sharedByServer: list(object(sharedTensor)),
-        taken: list(object(sharedTensor)),
-        kept: list(object(opening)),
-        opened: list(object({ ...opening, to: text }, { carries: list(text) })),
-        published: object({ integers: count, bits: count, bounds: list(publishedBound) }),
-        outputs: list(text),
-        weights: object({ public: list(text), server: list(text), unlisted: list(text) }),
-        claims: { ...list(text), description: "what the manifest says in words, which nothing checks" },
-        protocols: map(count),
-        calls: count,
-        programs: count,
-        preset: text,
-        guarded: list(object({ value: text, at: text, shape: list(count), lo: number, hi: number })),
-        unread: { ...list(text), description: "what no rule reads, by file" },
+        ...checkedBuild,
       },
     ),
     description: "`operators` for a model, all other optional fields for a build",

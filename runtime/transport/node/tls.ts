@@ -81,7 +81,20 @@ const tlsOptions = (identity: Identity): tls.CommonConnectionOptions & tls.Secur
   rejectUnauthorized: false,
 });
 
-const reasonOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+/** What the codes of a connection that does not come about mean to its user. */
+const meanings: Readonly<Record<string, string>> = {
+  ENOTFOUND: "no host has this name",
+  EINVAL: "no host can have this name",
+  EAI_AGAIN: "the name of the host cannot be looked up now",
+  ECONNREFUSED: "nothing listens there",
+  EHOSTUNREACH: "no way leads to this host",
+  ENETUNREACH: "no way leads to its network",
+};
+const reasonOf = (error: unknown): string => {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined) return message;
+  return meanings[code] === undefined ? code : `${meanings[code]} (${code})`;
+};
 
 /** Translates a peer's refusal of our certificate into our own error; `peer` is "the server", or an address. */
 function explain(error: unknown, identity: Identity, peer: string, at: string): SessionError {

@@ -53,6 +53,15 @@ test("a preset with truncations of its own says that its openings show how share
   expect(checkFlow(build("tiny, crypten")).opened).toMatchObject([{ carries: ["sameRingTruncate"] }]);
 });
 
+test("a constant, which the manifest lists as no weight, is public by the builder's word: the check says so", () => {
+  const report = checkFlow(build("date"));
+  expect(report.weights.unlisted).toContain("constant:model.layers.0.self_attn.Unsqueeze");
+  expect(report.weights.unlisted.every((name) => name.startsWith("constant"))).toBe(true);
+  expect(flowReportText(report)).toMatch(
+    /not checked +that no private weight is in \d+ public tensors? that the manifest does not list: "constant/,
+  );
+});
+
 describe("builds of the compiler are accepted", () => {
   test.each(Object.keys(builds))("%s", (name) => {
     const report = checkFlow(build(name));

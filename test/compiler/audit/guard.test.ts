@@ -65,6 +65,32 @@ function firstCheck(): Op {
   return module.steps.flatMap(({ ops }) => ops).find(({ name }) => name === "outside")!;
 }
 
+/** Another declared range of some values, which the first range check tests. */
+function ranges(ids: readonly string[], range: readonly [number, number]): BuildFiles {
+  const [lo, hi] = range;
+  const values = ids.map((id) => [id, { ...module.values[id]!, range: { lo, hi } }] as const);
+  return edited(
+    at(firstCheck().result, (op) => [{ ...op, attrs: { ...op.attrs, lo, hi } }]),
+    Object.fromEntries(values),
+  );
+}
+const [tested] = firstCheck().operands as [string];
+const wholeChain = [tested, "_0.Gemm.t", "_0.Gemm"];
+
+test("numbers that only move keep their range, and every range fits its ring: others are found", () => {
+  const found = (build: BuildFiles) =>
+    checkFlow(build).findings.flatMap(({ code, message }) => (code === "MRL0907" ? [message] : []));
+  expect(found(ranges([tested], [-0.3125, 0.3125]))).toEqual([`${tested} is _0.Gemm.t and has another range`]);
+  const wide = found(ranges(wholeChain, [-(2 ** 20), 2 ** 20]));
+  expect(wide).toContain(`${tested} has a range that its ring does not hold`);
+  expect(found(ranges(wholeChain, [1, -1]))).toContain(`${tested} has a range that holds nothing`);
+  expect(found(ranges(wholeChain, [-15, 15]))).toEqual([]);
+  // Rings hold the first of these two, but not 2^headroom times it.
+  expect(found(ranges(wholeChain, [-64, 64]))).toEqual([
+    expect.stringMatching(/^_0\.Gemm\.t\.open has a range that its ring does not hold with the headroom/),
+  ]);
+});
+
 const count = module.values["guard.count"]!;
 /** A scalar that is no count of range checks, in the same ring. */
 const spied: Readonly<Record<string, Value>> = {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { checkClientModels } from "../../../compiler/audit/client-models.ts";
 import { sha256 } from "../../../compiler/audit/party-files.ts";
 import type { ParsedManifest } from "../../../compiler/audit/read-manifest.ts";
+import { constantsOfGraphs, unreadGraphs } from "../../../compiler/audit/unread-parts.ts";
 import { decodeModel } from "../../../compiler/onnx/format/decode-model.ts";
 import { extractSubgraph } from "../../../compiler/onnx/format/extract-subgraph.ts";
 import { catalogWeights } from "../../../compiler/onnx/weights/catalog-weights.ts";
@@ -85,7 +86,23 @@ describe("the client's model", () => {
     });
     const listed = scalars.map(({ name }, k) => ({ name, sha256: sha256(bytesOf([k])) }));
     expect(messages(bytes, { constants: [...manifest().constants, ...listed] })).toEqual([]);
-    expect(messages(bytes)).toEqual(["it has 65 different reals and 0 integers that no digest covers"]);
+    expect(messages(bytes)).toEqual(["it has 65 different reals and 3 integers that no digest covers"]);
+  });
+
+  test("has no nodes that only read each other: a tensor could lie there for a reader", () => {
+    const bytes = changed(({ graph }) => {
+      graph!.initializer!.push(stored("mark", [1], [1]));
+      graph!.node!.push({ opType: "Add", name: "loop", input: ["mark", "loop"], output: ["loop"] });
+    });
+    expect(messages(bytes)).toEqual(["loop is computed from what follows it"]);
+  });
+
+  test("counts its constants, which are public by the word of the builder, and the words that nothing reads", () => {
+    const files = new Map([[path, cut(["sum"])]]);
+    expect(constantsOfGraphs(files, manifest())).toEqual([{ name: "positions", numbers: 8 }]);
+    expect(unreadGraphs(files, manifest())).toEqual([
+      [path, expect.stringMatching(/^0 different reals and \d+ integers .*; \d+ names and strings of \d+ characters$/)],
+    ]);
   });
 
   test("is refused with a private weight, or a tensor that the manifest does not list", () => {
@@ -125,6 +142,19 @@ describe("the client's model", () => {
     }),
     "a note": changed((message) => {
       message.docString = "text";
+    }),
+    "an operator set with a text": changed((message) => {
+      message.opsetImport!.push({ domain: "0.25 0.125 -3", version: 1 });
+    }),
+    "a border with more axes than a tensor has": changed((message) => {
+      message.graph!.output![0]!.type!.tensorType!.shape!.dim!.push(
+        ...Array.from({ length: 16 }, () => ({ dimValue: 7 })),
+      );
+    }),
+    "an empty tensor of many axes": changed((message) => {
+      const dims = [0, ...Array.from({ length: 16 }, (_, k) => k)];
+      message.graph!.initializer!.push({ name: "empty", dims, dataType: 7, rawData: new Uint8Array(0) });
+      message.graph!.node![0]!.input!.push("empty");
     }),
     "a function": changed((message) => {
       message.functions = [{ name: "f" }];

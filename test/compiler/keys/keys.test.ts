@@ -140,8 +140,8 @@ describe("reading an identity", () => {
       error.diagnostics.map(({ message }) => message),
     );
     expect(messages).toEqual([
-      "expected a file of this party's identity, found none",
-      "a file of this party's identity cannot be read (EISDIR)",
+      "expected a file of this party's identity: there is no such file",
+      "expected a file of this party's identity: this is not a regular file",
     ]);
   });
 

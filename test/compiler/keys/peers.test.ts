@@ -1,8 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { acceptInvite } from "../../../compiler/keys/invite.ts";
+import { readCertificate } from "../../../compiler/keys/key-files.ts";
 import { initOwnKey, listParties, makeInvite, renewKeys, revokePeer, trustPeer } from "../../../compiler/keys/peers.ts";
 import { readIdentity } from "../../../compiler/keys/read-identity.ts";
 import { makeKeyPair } from "../../../compiler/keys/x509.ts";
@@ -163,4 +165,87 @@ test("an invite says whom it does not name yet, and which command changes that",
     peers: ["server", "dealer"],
     missing: [],
   });
+});
+
+/** RSA of 1024 bits, made by OpenSSL. */
+const weakCertificate = `-----BEGIN CERTIFICATE-----
+MIIBnDCCAQUCFCXGKuQSXeuZr3L58KQk7jtLpOxqMA0GCSqGSIb3DQEBCwUAMAwx
+CjAIBgNVBAMMAWMwIBcNMjYxMjAxMTUzNjEyWhgPMjA1NDA0MTgxNTM2MTJaMAwx
+CjAIBgNVBAMMAWMwgZ8wDQYJKoZIhvcNAQEBBQADgY0AMIGJAoGBALqmXfRSFe0f
+MqyBdnjzZ71RBDSyCPAvhCPDJAZLr7G9uJXLlanT29FUaJqshJ7S+hbmROGyq1HG
+03X9p+U2yKgf/W36WeeZlOM0C4hCkJKVtUzyF7PDbi0tkdy8nku8te9k3TUMmcae
+ivlucaZJ9CQ/EuDFfQnsWjBHaBZclvSZAgMBAAEwDQYJKoZIhvcNAQELBQADgYEA
+K5E+8eRYgHcgPdaCPteW57nGJBQRhydOWODVh0s+Ng/VCyZ6KZhgzux9B68Xl/7x
+4SI4CvqCxmIVUOfCqBsW1hocq74z432an4IumzXHqR4ya+HS7zTFHL3yWMG/gZr2
+DddDeZclvez7li0UEWwf8+M9wz47xEnet6MwTyLnHv8=
+-----END CERTIFICATE-----
+`;
+
+const ed25519Certificate = `-----BEGIN CERTIFICATE-----
+MIHUMIGHAhRat3vrZKmoiNtNBxfEGtEpzGURnDAFBgMrZXAwDDEKMAgGA1UEAwwB
+YzAgFw0yNjEyMDExNjEzMThaGA8yMDU0MDQxODE2MTMxOFowDDEKMAgGA1UEAwwB
+YzAqMAUGAytlcAMhAFKQ5+DQ+Q76B5evj8YJ3jtoLf+xEP+KomFv/CNV78INMAUG
+AytlcANBAIh+p3B+J7WrjSyLBBzVQhHsOxquNgiKfSU9vyM3iP6HNGW5ML8rZqPZ
+8+sUPuQhrk3RSKOX08Cm/Q46zp+ldgM=
+-----END CERTIFICATE-----
+`;
+const otherCurveCertificate = `-----BEGIN CERTIFICATE-----
+MIHwMIGoAhQQBytoKygT7l/iW3CvSMdeITQNszAKBggqhkjOPQQDAjAMMQowCAYD
+VQQDDAFjMCAXDTI2MTIwMTE2MTMxOFoYDzIwNTQwNDE4MTYxMzE4WjAMMQowCAYD
+VQQDDAFjMEYwEAYHKoZIzj0CAQYFK4EEAB8DMgAEm3hZzwWET9Ov9lj0oW6+oj9Q
+BCj/uuHnbG+arUtLqjt+M1bD43qwb5fTX6KymkNOMAoGCCqGSM49BAMCAzcAMDQC
+GEPRAyg0MiTxpEvrZf/mmeYMhhm1IUxQLwIYMP7KiyJeUCBn0ZGFUMYcx+JNCHm8
+bkMr
+-----END CERTIFICATE-----
+`;
+
+test("Ed25519 is a strong key, and only curves that TLS 1.3 has are", () => {
+  expect(readCertificate(ed25519Certificate).publicKey.asymmetricKeyType).toBe("ed25519");
+  expect(() => readCertificate(otherCurveCertificate)).toThrow(/too weak \(EC on secp\d+k1\)/);
+});
+
+test("what is trusted is one certificate with a strong key, and nothing beside it", async () => {
+  const fresh = await makeKeyPair("fresh", new Date(), new Date(Date.now() + 1e9));
+  const file = at("sent.pem");
+  const refused = async (text: string): Promise<readonly string[]> => {
+    writeFileSync(file, text);
+    return (await refusal(trustPeer(server, "client.eve", file))).map(({ code, message }) => `${code} ${message}`);
+  };
+  expect(await refused(fresh.key + fresh.certificate)).toEqual([
+    "MRL0743 expected one certificate: there is a private key beside the certificate",
+  ]);
+  expect(await refused(fresh.certificate.repeat(2))).toEqual([
+    "MRL0743 expected one certificate: there are several certificates",
+  ]);
+  expect(await refused(weakCertificate)).toEqual([
+    "MRL0743 expected one certificate: the key of the certificate is too weak (RSA of 1024 bits)",
+  ]);
+  expect(await refused("hello")).toEqual(["MRL0743 expected one certificate: there is no PEM certificate"]);
+  // A peer that was put there by hand is held to the same.
+  cpSync(server, at("by-hand"), { recursive: true });
+  writeFileSync(at("by-hand/peers/client.eve.pem"), weakCertificate);
+  expect(await refusal(readIdentity(at("by-hand")))).toMatchObject([
+    { code: "MRL0732", message: expect.stringContaining("too weak (RSA of 1024 bits)") },
+  ]);
+  // Text around a certificate stays where it was.
+  writeFileSync(file, `a note\n${fresh.certificate}more`);
+  await trustPeer(server, "client.eve", file);
+  expect(readFileSync(join(server, "peers/client.eve.pem"), "utf8").trim()).toBe(fresh.certificate.trim());
+  await revokePeer(server, "client.eve");
+});
+
+test("a pipe or a device in the place of a file is refused at once", async () => {
+  const pipe = at("pipe");
+  execFileSync("mkfifo", [pipe]);
+  for (const place of [pipe, "/dev/zero"]) {
+    const found = [
+      await refusal(trustPeer(server, "client.eve", place)),
+      await refusal(acceptInvite(place, at("never"))),
+    ];
+    for (const [diagnostic] of found) expect(JSON.stringify(diagnostic)).toContain("this is not a regular file");
+  }
+  cpSync(server, at("piped"), { recursive: true });
+  rmSync(at("piped/peers/dealer.pem"));
+  execFileSync("mkfifo", [at("piped/peers/dealer.pem")]);
+  expect((await refusal(readIdentity(at("piped")))).map(({ code }) => code)).toEqual(["MRL0731"]);
 });

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -171,4 +173,22 @@ test("a port that is taken is named with its option (MRL0726)", async () => {
     code: "MRL0726",
     help: expect.stringContaining("port for --listen,"),
   });
+});
+
+test("whoever connects to the health port and says little, or nothing, gives its place to others", async () => {
+  const status = () => ({ computing: 0, waiting: 0, isStopping: false });
+  const where = { host: "127.0.0.1", port: 0 };
+  const health = await startHealth(where, status, await createMetrics("server"), 200);
+  const slow = Array.from({ length: 64 }, () => createConnection(health.port, health.host));
+  for (const socket of slow) socket.on("error", () => {});
+  await Promise.all(slow.map((socket) => Promise.race(["connect", "close"].map((event) => once(socket, event)))));
+  for (const [k, socket] of slow.entries()) if (k % 2 === 0) socket.write("GET");
+  const answers = async () =>
+    await fetch(`http://${health.host}:${health.port}/healthz`, { signal: AbortSignal.timeout(1_000) }).then(
+      ({ status: code }) => code,
+      () => 0,
+    );
+  await expect.poll(answers, { timeout: 5_000 }).toBe(200);
+  for (const socket of slow) socket.destroy();
+  await health.close();
 });

@@ -196,6 +196,7 @@ describe("a server that cannot be reached", () => {
     const error = await errorOf(connect({ host, port, identity: known.client, expect: "server" }));
 
     expect(error.code).toBe("MRL0723");
+    expect(error.message).toBe("cannot reach the server: nothing listens there (ECONNREFUSED)");
     expect(error.help).toContain(`${host}:${port}`);
   });
 

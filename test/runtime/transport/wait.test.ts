@@ -45,6 +45,12 @@ test("nobody waits for longer than it may be asked to, nor where it may not be a
   await expect(strict.receive({ exactBytes: 0 })).rejects.toMatchObject({ reason: "unexpectedFrame" });
 });
 
+test("a peer that asks for patience without a pause keeps nobody at work", async () => {
+  const [dealer, client] = pair();
+  for (let k = 0; k < 10_001; k++) void dealer.send(nothing, "wait").catch(() => {});
+  await expect(client.receive({ exactBytes: 0 })).rejects.toMatchObject({ reason: "unexpectedFrame" });
+});
+
 test("a request to wait has no content", async () => {
   const [dealer, client] = pair();
   await dealer.send(Uint8Array.of(1), "wait");

@@ -1,3 +1,4 @@
+import type { BuildFiles } from "../../../../compiler/audit/party-files.ts";
 import { withManifest } from "../builds.ts";
 import { both, client, inAll, inModule, type Mutant, only, renamed, swap } from "./edits.ts";
 
@@ -10,6 +11,19 @@ const withBounds =
     }));
 
 /** Roles are swapped, and copies or promises differ. */
+type Entries = readonly Readonly<Record<string, unknown>>[];
+const digest = "0".repeat(64);
+const constant = { name: "positions", sha256: digest };
+
+/** One more entry in a list of the manifest, behind those given. */
+function twice(list: string, entry: (entries: Entries) => object, ...given: readonly object[]) {
+  return (files: BuildFiles): BuildFiles =>
+    withManifest(files, (manifest) => {
+      const entries = manifest[list] as Entries;
+      return { ...manifest, [list]: [...entries, ...given, entry(entries)] };
+    });
+}
+
 export const promises: readonly Mutant[] = [
   {
     what: "client and server exchanged",
@@ -152,5 +166,43 @@ export const promises: readonly Mutant[] = [
     codes: ["MRL0910"],
     of: (files) =>
       withManifest(files, (manifest) => ({ ...manifest, cuts: [{ value: "x", tensor: "x", shape: [4, 4] }] })),
+  },
+  {
+    what: "a private weight that is listed as public as well",
+    codes: ["MRL0910"],
+    of: twice("weights", ([first]) => ({ ...first, label: "public", sha256: digest })),
+  },
+  { what: "an input of two owners", codes: ["MRL0910"], of: twice("inputs", ([x]) => ({ ...x, label: "server" })) },
+  { what: "a constant twice", codes: ["MRL0910"], of: twice("constants", () => constant, constant) },
+  {
+    what: "integers of no public tensor",
+    codes: ["MRL0910"],
+    of: twice("integers", () => ({ tensor: "model.q.lora_A@12", sha256: digest })),
+  },
+  {
+    what: "an error of no output",
+    codes: ["MRL0910"],
+    of: (files) =>
+      withManifest(files, (manifest) => ({ ...manifest, errors: [{ tensor: "k", declared: 0.25, largest: 1 }] })),
+  },
+  {
+    what: "another count of rings",
+    codes: ["MRL0910"],
+    of: (files) => withManifest(files, (manifest) => ({ ...manifest, rings: [{ width: 30, values: 1 }] })),
+  },
+  {
+    what: "a text in the place of a digest",
+    codes: ["MRL0901"],
+    of: twice("constants", () => ({ ...constant, sha256: "0.25 0.125 -3" })),
+  },
+  {
+    what: "a text in the place of a type",
+    codes: ["MRL0901"],
+    of: twice("inputs", () => ({ name: "y", label: "client", type: "0.25 0.125 -3" })),
+  },
+  {
+    what: "numbers in the place of a shape",
+    codes: ["MRL0901"],
+    of: twice("inputs", () => ({ name: "y", label: "client", shape: Array.from({ length: 17 }, (_, k) => k) })),
   },
 ];
