@@ -77,3 +77,11 @@ test("the image is made by the Node.js that package.json asks for, and has no ke
   const ignored = readFileSync(resolve(folder, "../../.dockerignore"), "utf8").split("\n");
   expect(ignored).toEqual(expect.arrayContaining(["build", "node_modules"]));
 });
+
+test("no text in a list of the compose file is a mapping by mistake", () => {
+  const mappings = (text: string): readonly string[] =>
+    [...text.matchAll(/^ +- ([^"'[{\n].*)$/gm)].map(([, item]) => item!).filter((item) => item.includes(": "));
+  expect(mappings(read("compose.yaml"))).toEqual([]);
+  // `? 0 : 1` in a program without quotes.
+  expect(mappings("test:\n    - exit(ok ? 0 : 1)\n")).toHaveLength(1);
+});
