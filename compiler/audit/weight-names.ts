@@ -9,7 +9,7 @@ export const sourceTensor = (tensor: string): string => tensor.replace(/@-?\d+$/
 const listedName = "\0";
 const constants = /\bconstant(:[^\s*|&()\0]*| [^*|&()\0]*)/g;
 /** What passes compute from weights, by the names that they give. */
-const computed = /(\0|[A-Za-z_][A-Za-z0-9_.]*) of |\b(turned|as number|chosen|other)\b|(?<=\0)(:\d+|\.bounded)/g;
+const computed = /(\0|[A-Za-z_][A-Za-z0-9_.]*) of |\b(turned|as number|chosen|other|near)\b|(?<=\0)(:\d+|\.bounded)/g;
 const numbers = /(?<![\w.])-?\d[\w.+-]*/g;
 const signs = /^[\0\s*|&()/-]*$/;
 const inName = /[A-Za-z0-9_.]/;
