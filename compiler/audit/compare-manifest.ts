@@ -73,7 +73,7 @@ function weightMismatches({ weights }: ParsedProgramText, manifest: ParsedManife
     .map(({ name, label }) => `weight ${name} belongs to "${label}"`);
   const wrong = [...weights.values()].flatMap(({ form, tensor }) => {
     const name = sourceTensor(tensor);
-    const secret = weightsIn(name).names.some((each) => labels.get(each) !== "public");
+    const secret = weightsIn(tensor).names.some((each) => labels.get(each) !== "public");
     const taken = form === "public" || form === "disclosed";
     if (taken && secret) return [`${name} is used as public, but it is private to the server`];
     return form === "server" && labels.get(name) === "public"

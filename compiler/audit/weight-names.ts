@@ -30,9 +30,13 @@ export function createNameReader(listed: readonly string[]): (tensor: string) =>
   const whole = new Set(listed);
   const longestFirst = listed.toSorted((a, b) => b.length - a.length);
   return (tensor) => {
+    const source = sourceTensor(tensor);
+    // A weight may be named as another one at a scale, `W@2`: then the name says both.
+    const own = source !== tensor && whole.has(tensor) ? [tensor] : [];
+    if (whole.has(source)) return { names: [...own, source], hasConstants: false, isWhole: true };
+    if (own.length > 0) return { names: own, hasConstants: false, isWhole: true };
     const names: string[] = [];
-    let rest = sourceTensor(tensor);
-    if (whole.has(rest)) return { names: [rest], hasConstants: false, isWhole: true };
+    let rest = source;
     for (const name of longestFirst) {
       const without = withoutName(rest, name);
       if (without !== rest) names.push(name);
@@ -58,18 +62,21 @@ function withoutName(text: string, name: string): string {
 function namedTensors(programs: readonly ParsedProgramText[], { weights }: ParsedManifest) {
   const weightsIn = createNameReader(weights.map(({ name }) => name));
   const tensors = programs.flatMap((program) => [...program.weights.values()].map(({ tensor }) => tensor));
-  return [...new Set(tensors.map(sourceTensor))].map((tensor) => ({ tensor, ...weightsIn(tensor) }));
+  return [...new Set(tensors)].map((tensor) => ({ tensor: sourceTensor(tensor), ...weightsIn(tensor) }));
 }
 
 /** No program uses a tensor that follows from a weight which the manifest does not list, by its name. */
-export const checkWeightList = (programs: readonly ParsedProgramText[], manifest: ParsedManifest): readonly Finding[] =>
-  namedTensors(programs, manifest)
-    .filter(({ isWhole }) => !isWhole)
-    .map(({ tensor }) => ({
-      code: "MRL0910",
-      message: `${tensor} follows from a weight that the manifest does not list`,
-      at: "manifest.json",
-    }));
+export const checkWeightList = (
+  programs: readonly ParsedProgramText[],
+  manifest: ParsedManifest,
+): readonly Finding[] => {
+  const named = namedTensors(programs, manifest).flatMap(({ tensor, isWhole }) => (isWhole ? [] : [tensor]));
+  return [...new Set(named)].map((tensor) => ({
+    code: "MRL0910",
+    message: `${tensor} follows from a weight that the manifest does not list`,
+    at: "manifest.json",
+  }));
+};
 
 /**
  * Private weights of the manifest's list that no program uses: parts of the model behind outputs that nobody asked for.

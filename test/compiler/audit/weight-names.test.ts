@@ -4,11 +4,13 @@ import { checkFlow } from "../../../compiler/audit/check-flow.ts";
 import { createNameReader } from "../../../compiler/audit/weight-names.ts";
 import { goldenBuild, withManifest } from "./builds.ts";
 
-const weightsIn = createNameReader(["W", "W.bias", "norm.weight", "12", "a b"]);
+const weightsIn = createNameReader(["W", "W.bias", "norm.weight", "12", "a b", "W@3", "@2"]);
 
 describe("the name of a tensor says which weights it follows from", () => {
   test.each([
     ["W@12", ["W"]],
+    ["W@3", ["W", "W@3"]],
+    ["@2", ["@2"]],
     ["W*norm.weight@-3", ["W", "norm.weight"]],
     ["W|W.bias|12", ["W", "W.bias", "12"]],
     ["W*0.2550348572844616", ["W"]],
