@@ -56,7 +56,9 @@ function attend([q, k, v, mask]: readonly Tensor[], attrs: Attrs): Tensor {
     for (let j = 0; j < columns; j++) for (let d = 0; d < depth; d++) turned[d * columns + j] = keys[j * depth + d]!;
     scores.fill(0);
     multiplyReals(scores, q!.data.subarray(head * rows * depth, (head + 1) * rows * depth), turned, {
-      ...{ rows, depth, columns },
+      rows,
+      depth,
+      columns,
     });
     for (let i = 0; i < rows; i++) {
       const row = scores.subarray(i * columns, (i + 1) * columns);
@@ -69,7 +71,9 @@ function attend([q, k, v, mask]: readonly Tensor[], attrs: Attrs): Tensor {
     }
     const values = v!.data.subarray(group * columns * width, (group + 1) * columns * width);
     multiplyReals(out.subarray(head * rows * width, (head + 1) * rows * width), scores, values, {
-      ...{ rows, depth: columns, columns: width },
+      rows,
+      depth: columns,
+      columns: width,
     });
   }
   return { shape, data: out };

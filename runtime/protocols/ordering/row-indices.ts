@@ -47,7 +47,7 @@ export function countingUp(count: number): Int32Array {
   return positions;
 }
 
-/** All rows of `groups` together, as groups of the length of the first. */
+/** Rows of one length, as groups. */
 export const asGroups = (rows: RowIndices): GroupIndices => ({ size: lengthOfRow(rows, 0), positions: rows.positions });
 
 /** The positions of member i of each group. */
